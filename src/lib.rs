@@ -1,0 +1,27 @@
+//! ivsight turns Amazon IVS Real-Time (live video stages: hosts publish, viewers subscribe) into data you can ask.
+//!
+//! ```text
+//!  IVS API (AWS, or the simulator)            SQL, canned queries, reports
+//!      | HTTP, AWS SDK                                   ^
+//!      v                                                 |
+//!    api  ->  collect  ->  lake (staging, publish)  ->  query  ->  render
+//!             plan, pace   intervals, Delta tables    DataFusion   table, csv, json, parquet
+//! ```
+//!
+//! Data flows one way, and a module to the left never names one to the right:
+//!
+//! | module | job | knows |
+//! | --- | --- | --- |
+//! | [`model`] | the nouns: stages, sessions, participants, events, intervals | nothing |
+//! | [`clock`] | time as a parameter | model |
+//! | [`times`] | times and durations as people write them | model |
+//!
+//! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
+//! everything together; nothing here prints.
+//!
+//! What holds everywhere: calls are the currency, so none is made twice; a session is in the lake whole or not at all; what
+//! was fetched is durable before it is used; what could not be fetched is known by name.
+
+pub mod clock;
+pub mod model;
+pub mod times;
