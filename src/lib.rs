@@ -15,6 +15,7 @@
 //! | [`model`] | the nouns: stages, sessions, participants, events, intervals | nothing |
 //! | [`clock`] | time as a parameter | model |
 //! | [`times`] | times and durations as people write them | model |
+//! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
 //! everything together; nothing here prints.
@@ -24,4 +25,5 @@
 
 pub mod clock;
 pub mod model;
+pub mod sim;
 pub mod times;

@@ -1,2 +1,5 @@
 //! The integration tests: one binary, a module for each part.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod sim;
