@@ -15,6 +15,7 @@
 //! | [`model`] | the nouns: stages, sessions, participants, events, intervals | nothing |
 //! | [`clock`] | time as a parameter | model |
 //! | [`times`] | times and durations as people write them | model |
+//! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages | model, clock |
 //! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
@@ -23,6 +24,7 @@
 //! What holds everywhere: calls are the currency, so none is made twice; a session is in the lake whole or not at all; what
 //! was fetched is durable before it is used; what could not be fetched is known by name.
 
+pub mod api;
 pub mod clock;
 pub mod model;
 pub mod sim;
