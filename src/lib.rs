@@ -16,6 +16,7 @@
 //! | [`clock`] | time as a parameter | model |
 //! | [`times`] | times and durations as people write them | model |
 //! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages | model, clock |
+//! | [`intervals`] | events of a session to intervals | model |
 //! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
@@ -26,6 +27,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod intervals;
 pub mod model;
 pub mod sim;
 pub mod times;
