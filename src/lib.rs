@@ -17,6 +17,7 @@
 //! | [`times`] | times and durations as people write them | model |
 //! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages | model, clock |
 //! | [`intervals`] | events of a session to intervals | model |
+//! | [`lake`] | Delta tables on disk, what is in flight, how a session becomes visible | model, clock, intervals |
 //! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
@@ -28,6 +29,7 @@
 pub mod api;
 pub mod clock;
 pub mod intervals;
+pub mod lake;
 pub mod model;
 pub mod sim;
 pub mod times;

@@ -1,0 +1,89 @@
+//! One state of the whole lake: `sessions` at its newest version, the data tables at the versions that its commit names,
+//! the others at their newest.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use deltalake_core::DeltaTable;
+use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
+use tokio::sync::OnceCell;
+
+use super::LakeError;
+use super::delta::Tables;
+use super::register::{self, Versions};
+use super::tables::Table;
+
+/// A state of the lake that does not change under its reader. Tables are opened when they are asked for.
+#[derive(Debug)]
+pub struct Snapshot {
+    tables: Tables,
+    sessions: OnceCell<(DeltaTable, Versions)>,
+}
+
+impl Snapshot {
+    /// A snapshot of the lake at `path`, which is taken when its first table is asked for.
+    ///
+    /// # Errors
+    /// Where there is no lake.
+    pub fn of(path: &Path) -> Result<Self, LakeError> {
+        let path = existing_lake(path)?;
+        Ok(Self { tables: Tables::new(&path), sessions: OnceCell::new() })
+    }
+
+    /// A table of this state.
+    ///
+    /// # Errors
+    /// Where its log can't be read.
+    pub async fn open(&self, table: Table) -> Result<DeltaTable, LakeError> {
+        if table == Table::Sessions {
+            return Ok(self.register().await?.0.clone());
+        }
+        let version = self.register().await?.1.get(&table).copied();
+        self.tables.open(table, version).await
+    }
+
+    /// A table of this state as DataFusion reads it.
+    ///
+    /// # Errors
+    /// Where its log can't be read.
+    pub async fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>, LakeError> {
+        let opened = self.open(table).await?;
+        let state = opened.snapshot().map_err(|source| LakeError::open(table, source))?;
+        // Partition values as plain text: dictionaries would show in every result.
+        let config = DeltaScanConfig::new().with_wrap_partition_values(false);
+        let scan = DeltaScanNext::new(Arc::new(state.snapshot().clone()), config)
+            .map_err(|source| LakeError::Plan { table, source: Box::new(source) })?;
+        Ok(Arc::new(scan))
+    }
+
+    async fn register(&self) -> Result<&(DeltaTable, Versions), LakeError> {
+        self.sessions
+            .get_or_try_init(|| async {
+                let opened = self.tables.open(Table::Sessions, None).await?;
+                let versions = register::versions(&opened).await?;
+                Ok((opened, versions))
+            })
+            .await
+    }
+}
+
+/// The absolute path of a lake that is there.
+fn existing_lake(path: &Path) -> Result<PathBuf, LakeError> {
+    super::refuse_url(path)?;
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => Err(LakeError::NotAFolder { path: path.to_owned() }),
+        Ok(_) if !path.join("sessions").is_dir() => {
+            Err(LakeError::Missing { path: path.to_owned() })
+        }
+        Ok(_) => std::path::absolute(path).map_err(|source| LakeError::Io {
+            action: "find",
+            path: path.to_owned(),
+            source,
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(LakeError::Missing { path: path.to_owned() })
+        }
+        Err(source) => Err(LakeError::Io { action: "read", path: path.to_owned(), source }),
+    }
+}
