@@ -18,6 +18,7 @@
 //! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages | model, clock |
 //! | [`intervals`] | events of a session to intervals | model |
 //! | [`lake`] | Delta tables on disk, what is in flight, how a session becomes visible | model, clock, intervals |
+//! | [`collect`] | the crawl of one account in one region | model, clock, times, api, lake |
 //! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
@@ -28,6 +29,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod collect;
 pub mod intervals;
 pub mod lake;
 pub mod model;
