@@ -19,6 +19,8 @@
 //! | [`intervals`] | events of a session to intervals | model |
 //! | [`lake`] | Delta tables on disk, what is in flight, how a session becomes visible | model, clock, intervals |
 //! | [`collect`] | the crawl of one account in one region | model, clock, times, api, lake |
+//! | [`query`] | SQL over one snapshot of the lake, canned queries | model, times, lake |
+//! | [`render`] | rows to bytes, for people and programs | nothing |
 //! | [`sim`] | a simulator of the service that speaks HTTP | model, clock |
 //!
 //! `sim` and `api` never name each other: they meet on a socket. The command line belongs to the binary and holds
@@ -33,5 +35,7 @@ pub mod collect;
 pub mod intervals;
 pub mod lake;
 pub mod model;
+pub mod query;
+pub mod render;
 pub mod sim;
 pub mod times;

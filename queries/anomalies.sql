@@ -1,0 +1,142 @@
+-- name = "anomalies"
+-- group = "data quality"
+-- title = "What is odd in the data"
+-- question = "Which events and intervals can't be as they are told, and how many?"
+-- caveats = [
+--   "Sessions that touch the period, whole.",
+--   "benign is expected of this service, warning costs accuracy, error makes numbers wrong.",
+-- ]
+-- uses = ["sessions", "intervals", "events"]
+-- shared = ["stage", "session", "from", "to", "limit"]
+-- params = [
+--   { name = "max_per_1k", type = "float", default = "1", help = "More errors than this per 1,000 events are bad." },
+--   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
+-- ]
+-- check = { column = "ok" }
+-- columns = [
+--   { name = "kind", type = "text", help = "What is odd." },
+--   { name = "severity", type = "text", help = "benign, warning or error." },
+--   { name = "n", type = "integer", unit = "n", help = "How often." },
+--   { name = "per_1k_events", type = "float", help = "Per 1,000 events of these sessions." },
+--   { name = "participants_n", type = "integer", unit = "n", help = "Participants that have it." },
+--   { name = "affected_h", type = "float", unit = "h", help = "Hours of the intervals that have it; NULL for events." },
+--   { name = "sample", type = "text", help = "One of them: stage session participant time." },
+--   { name = "ok", type = "boolean", help = "False for an error above max_per_1k." },
+-- ]
+-- chart = { kind = "bar", x = "kind", y = "n", series = "severity" }
+
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id, stage_name
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+kinds (kind, severity) AS (
+  VALUES ('orphan_stop', 'warning'), ('late_stop', 'benign'), ('double_start', 'benign'), ('zero_length', 'benign'),
+    ('tie_resolved_by_lookahead', 'benign'), ('tie_ambiguous', 'warning'), ('join_without_left', 'warning'),
+    ('left_without_join', 'warning'), ('media_outside_join', 'warning'), ('event_outside_session', 'warning'),
+    ('remote_unknown', 'warning'), ('repl_self', 'benign'), ('media_across_rejoin', 'benign'),
+    ('quarantined', 'error'), ('negative_clamped', 'error'), ('unknown_enum', 'warning'), ('untimed', 'error'),
+    ('nameless', 'error')
+),
+names (name) AS (
+  VALUES ('JOINED'), ('LEFT'), ('PUBLISH_STARTED'), ('PUBLISH_STOPPED'), ('SUBSCRIBE_STARTED'), ('SUBSCRIBE_STOPPED'),
+    ('PUBLISH_ERROR'), ('SUBSCRIBE_ERROR'), ('JOIN_ERROR'), ('REPLICATION_STARTED'), ('REPLICATION_STOPPED'),
+    ('TOKEN_EXCHANGED')
+),
+codes (error_code) AS (
+  VALUES ('INSUFFICIENT_CAPABILITIES'), ('QUOTA_EXCEEDED'), ('PUBLISHER_NOT_FOUND'), ('BITRATE_EXCEEDED'),
+    ('RESOLUTION_EXCEEDED'), ('STREAM_DURATION_EXCEEDED'), ('INVALID_AUDIO_CODEC'), ('INVALID_VIDEO_CODEC'),
+    ('B_FRAME_PRESENT'), ('INVALID_INPUT'), ('INVALID_PROTOCOL'), ('INVALID_STREAM_KEY'), ('REUSE_OF_STREAM_KEY'),
+    ('INTERNAL_SERVER_EXCEPTION')
+),
+spans AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
+    coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+),
+told AS (
+  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name, e.error_code, e.occurrence,
+    e.remote_participant_id, e.destination_stage_arn
+  FROM events e
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+),
+stops AS (
+  SELECT stage_arn, session_id, participant_id, event_time, occurrence,
+    CASE name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH' WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE'
+      ELSE 'REPLICATION' END AS kind,
+    CASE name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(remote_participant_id, '')
+      WHEN 'REPLICATION_STOPPED' THEN coalesce(destination_stage_arn, '') ELSE '' END AS counterpart
+  FROM told
+  WHERE name IN ('LEFT', 'PUBLISH_STOPPED', 'SUBSCRIBE_STOPPED', 'REPLICATION_STOPPED') AND event_time IS NOT NULL
+    AND NOT (name = 'REPLICATION_STOPPED' AND destination_stage_arn IS NOT DISTINCT FROM stage_arn)
+),
+unpaired AS (
+  SELECT p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,
+    bool_or(i.kind IS NOT NULL AND p.event_time <= i.end_time) AS paired,
+    bool_or(i.kind IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
+  FROM stops p
+  LEFT JOIN spans i
+    ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
+    AND i.kind = p.kind AND i.counterpart = p.counterpart
+    AND i.start_time <= p.event_time AND p.event_time <= i.end_time + INTERVAL '5 seconds'
+  GROUP BY p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence
+),
+found AS (
+  SELECT unnest(anomalies) AS kind, stage_arn, session_id, participant_id, start_time AS at,
+    CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
+  FROM spans
+  UNION ALL
+  SELECT 'quarantined' AS kind, stage_arn, session_id, participant_id, start_time AS at,
+    CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
+  FROM spans
+  WHERE end_reason = 'OPEN' AND end_time - start_time > arrow_cast(CAST($max_open * 1e6 AS BIGINT), 'Duration(Microsecond)')
+  UNION ALL
+  SELECT CASE WHEN late THEN 'late_stop' ELSE 'orphan_stop' END AS kind, stage_arn, session_id, participant_id,
+    event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM unpaired
+  WHERE NOT paired
+  UNION ALL
+  SELECT 'repl_self' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM told
+  WHERE name = 'REPLICATION_STARTED' AND destination_stage_arn = stage_arn
+  UNION ALL
+  SELECT 'untimed' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM told
+  WHERE event_time IS NULL
+  UNION ALL
+  SELECT 'nameless' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM told
+  WHERE name IS NULL
+  UNION ALL
+  SELECT 'unknown_enum' AS kind, t.stage_arn, t.session_id, t.participant_id, t.event_time AS at,
+    CAST(NULL AS DOUBLE) AS hours
+  FROM told t
+  LEFT JOIN names n ON n.name = t.name
+  LEFT JOIN codes c ON c.error_code = t.error_code
+  WHERE (t.name IS NOT NULL AND n.name IS NULL) OR (t.error_code IS NOT NULL AND c.error_code IS NULL)
+),
+total AS (
+  SELECT count(*) AS events_n FROM told
+),
+counted AS (
+  SELECT kind, count(*) AS n,
+    count(DISTINCT stage_arn || ' ' || session_id || ' ' || participant_id) AS participants_n,
+    sum(hours) AS affected_h,
+    min(concat_ws(' ', stage_arn, session_id, participant_id, CAST(at AS VARCHAR))) AS sample
+  FROM found
+  GROUP BY kind
+)
+SELECT c.kind, coalesce(k.severity, 'warning') AS severity, c.n,
+  c.n * 1000.0 / nullif(t.events_n, 0) AS per_1k_events,
+  c.participants_n, c.affected_h, c.sample,
+  coalesce(k.severity <> 'error' OR c.n * 1000.0 / nullif(t.events_n, 0) <= $max_per_1k, true) AS ok
+FROM counted c
+CROSS JOIN total t
+LEFT JOIN kinds k ON k.kind = c.kind
+ORDER BY ok, CASE coalesce(k.severity, 'warning') WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, c.n DESC, c.kind
+LIMIT $limit

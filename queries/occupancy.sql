@@ -1,0 +1,79 @@
+-- name = "occupancy"
+-- group = "engagement"
+-- title = "When a stage was in use"
+-- question = "From when to when were there enough people on each stage at once?"
+-- caveats = [
+--   "Across sessions: gaps of at most --param gap do not end it.",
+-- ]
+-- uses = ["changes", "presence", "publishing"]
+-- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
+-- params = [
+--   { name = "min", type = "integer", default = "2", help = "So many participants make a stage occupied." },
+--   { name = "gap", type = "duration", default = "60s", help = "A gap of at most this does not end it." },
+--   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
+-- ]
+-- columns = [
+--   { name = "stage", type = "text", help = "The name of the stage; its ARN where it has none." },
+--   { name = "island", type = "integer", help = "Counted from 1 for each stage." },
+--   { name = "start", type = "timestamp", help = "When it began." },
+--   { name = "end", type = "timestamp", help = "When it ended." },
+--   { name = "dur_s", type = "float", unit = "s", help = "From start to end." },
+--   { name = "sessions", type = "text-list", help = "The sessions that it touches." },
+--   { name = "persons_n", type = "integer", unit = "n", help = "Persons that were there." },
+--   { name = "peak_ccu", type = "integer", unit = "n", help = "Participants at once, at most." },
+--   { name = "publishers_n", type = "integer", unit = "n", help = "Participants that published; replicas are not among them." },
+--   { name = "open_n", type = "integer", unit = "n", help = "Intervals that nothing ended." },
+--   { name = "stage_arn", type = "text", help = "The stage." },
+-- ]
+-- chart = { kind = "gantt", x = "start", y = "dur_s", series = "stage" }
+
+WITH by_stage AS (
+  SELECT stage_arn, max(stage_name) AS stage_name, at, sum(present_n) AS present_n
+  FROM changes
+  GROUP BY stage_arn, at
+),
+running AS (
+  SELECT stage_arn, stage_name, at, sum(present_n) OVER (PARTITION BY stage_arn ORDER BY at) AS ccu,
+    lead(at) OVER (PARTITION BY stage_arn ORDER BY at) AS until_at
+  FROM by_stage
+),
+full_times AS (
+  SELECT *, lag(until_at) OVER (PARTITION BY stage_arn ORDER BY at) AS before_until
+  FROM running
+  WHERE ccu >= $min AND until_at IS NOT NULL
+),
+numbered AS (
+  SELECT *,
+    sum(CASE WHEN before_until IS NULL OR at - before_until > arrow_cast(CAST($gap * 1e6 AS BIGINT), 'Duration(Microsecond)') THEN 1 ELSE 0 END)
+      OVER (PARTITION BY stage_arn ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
+  FROM full_times
+),
+islands AS (
+  SELECT stage_arn, island, max(stage_name) AS stage_name, min(at) AS start_at, max(until_at) AS end_at,
+    max(ccu) AS peak_ccu
+  FROM numbered
+  GROUP BY stage_arn, island
+),
+people AS (
+  SELECT n.stage_arn, n.island, array_agg(DISTINCT i.session_id ORDER BY i.session_id) AS sessions,
+    count(DISTINCT i.person) AS persons_n, count(*) FILTER (WHERE i.is_open) AS open_n
+  FROM islands n
+  JOIN presence i ON i.stage_arn = n.stage_arn AND i.clip_start < n.end_at AND i.clip_end > n.start_at
+  WHERE $replicas = 'include' OR i.is_replica = ($replicas = 'only')
+  GROUP BY n.stage_arn, n.island
+),
+media AS (
+  SELECT n.stage_arn, n.island, count(DISTINCT i.session_id || ' ' || i.participant_id) AS publishers_n
+  FROM islands n
+  JOIN publishing i ON i.stage_arn = n.stage_arn AND i.clip_start < n.end_at AND i.clip_end > n.start_at
+  WHERE NOT i.is_replica
+  GROUP BY n.stage_arn, n.island
+)
+SELECT coalesce(n.stage_name, n.stage_arn) AS stage, n.island, n.start_at AS "start", n.end_at AS "end",
+  CAST(n.end_at - n.start_at AS BIGINT) / 1e6 AS dur_s, p.sessions, p.persons_n, n.peak_ccu,
+  coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, n.stage_arn
+FROM islands n
+JOIN people p ON p.stage_arn = n.stage_arn AND p.island = n.island
+LEFT JOIN media m ON m.stage_arn = n.stage_arn AND m.island = n.island
+ORDER BY n.start_at, n.stage_arn
+LIMIT $limit

@@ -1,0 +1,154 @@
+-- name = "reconcile"
+-- group = "data quality"
+-- title = "Does what the service says in one place agree with what it says in another?"
+-- question = "Do the listings, the events and the intervals made of them tell the same story?"
+-- caveats = [
+--   "Listings may disagree with events for a while even at the service: a few percent need not be a fault of the lake.",
+--   "Sessions that touch the period, whole; participants whose events were fetched. Replicas are left out, but for replica_row.",
+-- ]
+-- uses = ["sessions", "participants", "intervals", "events", "replication"]
+-- shared = ["stage", "session", "from", "to", "limit"]
+-- params = [
+--   { name = "max_bad", type = "float", default = "0.05", help = "A larger share than this is bad." },
+-- ]
+-- check = { column = "ok" }
+-- columns = [
+--   { name = "check", type = "text", help = "What is compared." },
+--   { name = "ok_n", type = "integer", unit = "n", help = "Where the two agree." },
+--   { name = "bad_n", type = "integer", unit = "n", help = "Where they do not." },
+--   { name = "bad_rate", type = "float", unit = "0..1", help = "Of both." },
+--   { name = "ci_lo", type = "float", unit = "0..1", help = "The lower end of the 95 % interval (Wilson)." },
+--   { name = "ci_hi", type = "float", unit = "0..1", help = "Its upper end." },
+--   { name = "low_n", type = "boolean", help = "Fewer than 30: too few to compare." },
+--   { name = "sample", type = "text", help = "One that does not: stage session participant." },
+--   { name = "ok", type = "boolean", help = "False above max_bad." },
+--   { name = "help", type = "text", help = "What agrees with what." },
+-- ]
+-- chart = { kind = "bar", x = "check", y = "bad_rate" }
+
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id, stage_name
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+whole AS (
+  SELECT s.account_id, s.region, s.date, s.stage_arn, s.session_id, f.start_time, f.end_time, f.participants_n, f.events_n
+  FROM selected s
+  JOIN sessions f USING (account_id, region, date, stage_arn, session_id)
+  WHERE f.collection = 'COMPLETE' AND f.pruned_at IS NULL
+),
+people AS (
+  SELECT p.stage_arn, p.session_id, p.participant_id, p.published, p.first_join_time, p.state, p.replication_type,
+    p.events_n, p.events_status
+  FROM participants p
+  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+),
+spans AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id,
+    coalesce(sum(i.starts_n) FILTER (WHERE i.kind = 'PUBLISH'), 0) AS publish_starts_n,
+    count(*) FILTER (WHERE i.kind = 'REPLICATION') AS replications_n,
+    bool_or(i.kind = 'PRESENCE' AND i.end_reason = 'OPEN') AS never_left,
+    bool_or(array_has(i.anomalies, 'event_outside_session')) AS outside
+  FROM intervals i
+  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+  GROUP BY i.stage_arn, i.session_id, i.participant_id
+),
+told AS (
+  SELECT e.stage_arn, e.session_id, e.participant_id, count(*) AS events_n,
+    min(e.event_time) FILTER (WHERE e.name = 'JOINED') AS joined_at
+  FROM events e
+  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+  GROUP BY e.stage_arn, e.session_id, e.participant_id
+),
+compared AS (
+  SELECT p.*, coalesce(i.publish_starts_n, 0) AS publish_starts_n, coalesce(i.replications_n, 0) AS replications_n,
+    coalesce(i.never_left, false) AS never_left, coalesce(i.outside, false) AS outside,
+    t.joined_at, coalesce(t.events_n, 0) AS told_n,
+    concat_ws(' ', p.stage_arn, p.session_id, p.participant_id) AS sample
+  FROM people p
+  LEFT JOIN spans i ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
+  LEFT JOIN told t ON t.stage_arn = p.stage_arn AND t.session_id = p.session_id AND t.participant_id = p.participant_id
+  WHERE p.events_status = 'FETCHED'
+),
+session_counts AS (
+  SELECT s.stage_arn, s.session_id, s.participants_n, s.events_n, count(p.participant_id) AS people_n
+  FROM whole s
+  LEFT JOIN people p ON p.stage_arn = s.stage_arn AND p.session_id = s.session_id
+  GROUP BY s.stage_arn, s.session_id, s.participants_n, s.events_n
+),
+session_events AS (
+  SELECT stage_arn, session_id, sum(events_n) AS told_n FROM told GROUP BY stage_arn, session_id
+),
+checks AS (
+  SELECT 'published' AS name, published = (publish_starts_n > 0) AS agrees, sample
+  FROM compared
+  WHERE coalesce(replication_type, '') <> 'REPLICA'
+  UNION ALL
+  SELECT 'first_join_time' AS name,
+    joined_at BETWEEN first_join_time - INTERVAL '1 second' AND first_join_time + INTERVAL '1 second' AS agrees, sample
+  FROM compared
+  WHERE first_join_time IS NOT NULL AND joined_at IS NOT NULL AND coalesce(replication_type, '') <> 'REPLICA'
+  UNION ALL
+  SELECT 'connected' AS name, (state = 'CONNECTED') = never_left AS agrees, sample
+  FROM compared
+  WHERE state IS NOT NULL AND coalesce(replication_type, '') <> 'REPLICA'
+  UNION ALL
+  SELECT 'replication_source' AS name, (replication_type = 'SOURCE') = (replications_n > 0) AS agrees, sample
+  FROM compared
+  WHERE replication_type IS NOT NULL AND replication_type <> 'REPLICA'
+  UNION ALL
+  SELECT 'replica_row' AS name, replica_row_found AS agrees,
+    concat_ws(' ', source_stage_arn, source_session, participant) AS sample
+  FROM replication
+  WHERE replica_row_found IS NOT NULL
+  UNION ALL
+  SELECT 'session_bounds' AS name, NOT outside AS agrees, sample
+  FROM compared
+  UNION ALL
+  SELECT 'participant_events' AS name, events_n = told_n AS agrees, sample
+  FROM compared
+  UNION ALL
+  SELECT 'session_participants' AS name, participants_n = people_n AS agrees, concat_ws(' ', stage_arn, session_id) AS sample
+  FROM session_counts
+  WHERE participants_n IS NOT NULL
+  UNION ALL
+  SELECT 'session_events' AS name, c.events_n = coalesce(t.told_n, 0) AS agrees,
+    concat_ws(' ', c.stage_arn, c.session_id) AS sample
+  FROM session_counts c
+  LEFT JOIN session_events t ON t.stage_arn = c.stage_arn AND t.session_id = c.session_id
+  WHERE c.events_n IS NOT NULL
+),
+meanings (name, help) AS (
+  VALUES
+    ('published', 'the listing says published, and there is a PUBLISH_STARTED'),
+    ('first_join_time', 'the listing''s first join, and the first JOINED, give or take 1 s'),
+    ('connected', 'the listing says CONNECTED, and a stay is open'),
+    ('replication_source', 'the listing says SOURCE, and there is a replication'),
+    ('replica_row', 'a replication, and a REPLICA in the destination session'),
+    ('session_bounds', 'no interval reaches 300 s beyond its session'),
+    ('participant_events', 'the number of events of a participant as fetched, and as stored'),
+    ('session_participants', 'the number of participants of a session as fetched, and as stored'),
+    ('session_events', 'the number of events of a session as fetched, and as stored')
+),
+counted AS (
+  SELECT name, count(*) AS n, count(*) FILTER (WHERE agrees) AS ok_n, count(*) FILTER (WHERE NOT agrees) AS bad_n,
+    min(CASE WHEN NOT agrees THEN sample END) AS sample
+  FROM checks
+  GROUP BY name
+)
+SELECT c.name AS "check", c.ok_n, c.bad_n,
+  c.bad_n * 1.0 / nullif(c.n, 0) AS bad_rate,
+  CASE WHEN c.n > 0 THEN round((c.bad_n + 1.9208 - 1.96 * sqrt(c.bad_n * 1.0 * (c.n - c.bad_n) / c.n + 0.9604)) / (c.n + 3.8416), 6) END AS ci_lo,
+  CASE WHEN c.n > 0 THEN round((c.bad_n + 1.9208 + 1.96 * sqrt(c.bad_n * 1.0 * (c.n - c.bad_n) / c.n + 0.9604)) / (c.n + 3.8416), 6) END AS ci_hi,
+  c.n < 30 AS low_n,
+  c.sample,
+  coalesce(c.bad_n * 1.0 / nullif(c.n, 0) <= $max_bad, true) AS ok,
+  m.help
+FROM counted c
+LEFT JOIN meanings m ON m.name = c.name
+ORDER BY ok, "check"
+LIMIT $limit

@@ -1,0 +1,102 @@
+-- name = "attempts"
+-- group = "view"
+-- title = "Who tried to join, publish and subscribe, and whether it worked"
+-- question = "How often did each participant of a session try, and did it ever succeed?"
+-- caveats = [
+--   "A lower bound: network errors of the client and bad token signatures leave no event.",
+--   "Whole sessions that touch the period: filter on first_attempt for what began in it.",
+-- ]
+-- uses = ["sessions", "intervals", "events", "participants"]
+-- shared = ["stage", "session", "from", "to"]
+-- columns = [
+--   { name = "account_id", type = "text", help = "The AWS account." },
+--   { name = "region", type = "text", help = "The AWS region." },
+--   { name = "date", type = "date", help = "The UTC date on which the session started." },
+--   { name = "stage_arn", type = "text", help = "The stage." },
+--   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
+--   { name = "session_id", type = "text", help = "The session." },
+--   { name = "participant_id", type = "text", help = "The participant." },
+--   { name = "person", type = "text", help = "The user id as of the first success, else as the listing gives it; the participant where there is none." },
+--   { name = "action", type = "text", help = "join, publish or subscribe." },
+--   { name = "is_replica", type = "boolean", help = "The participant is a replica; for subscribe, the publisher that was to be watched is." },
+--   { name = "first_attempt", type = "timestamp", help = "The first start or failure." },
+--   { name = "first_start", type = "timestamp", help = "The first start; NULL where there was none." },
+--   { name = "starts_n", type = "integer", unit = "n", help = "Starts." },
+--   { name = "failures_n", type = "integer", unit = "n", help = "Errors while it was not up: attempts that failed." },
+--   { name = "mid_stream_n", type = "integer", unit = "n", help = "Errors while it was up: no attempts." },
+--   { name = "attempts_n", type = "integer", unit = "n", help = "Starts and failures." },
+--   { name = "is_open", type = "boolean", help = "The session had not ended when the evidence ends." },
+-- ]
+
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id, stage_name, end_time IS NULL AS is_open
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+spans AS (
+  SELECT i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id, i.start_time, i.end_time,
+    i.starts_n, i.user_id, i.replica,
+    CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' ELSE 'subscribe' END AS action,
+    coalesce(i.remote_participant_id, '') AS remote
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind <> 'REPLICATION'
+),
+failures AS (
+  SELECT e.account_id, e.region, e.date, e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
+    e.error_code,
+    CASE e.name WHEN 'JOIN_ERROR' THEN 'join' WHEN 'PUBLISH_ERROR' THEN 'publish' ELSE 'subscribe' END AS action,
+    CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
+    e.replica
+  FROM events e
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
+),
+classified AS (
+  SELECT f.account_id, f.region, f.date, f.stage_arn, f.session_id, f.participant_id, f.event_time, f.action,
+    f.replica, bool_or(i.action IS NOT NULL) AS was_up
+  FROM failures f
+  LEFT JOIN spans i
+    ON i.stage_arn = f.stage_arn AND i.session_id = f.session_id AND i.participant_id = f.participant_id
+    AND i.action = f.action AND i.remote = f.remote
+    AND i.start_time < f.event_time AND f.event_time <= i.end_time
+  GROUP BY f.account_id, f.region, f.date, f.stage_arn, f.session_id, f.participant_id, f.event_time, f.action,
+    f.replica, f.remote, f.error_code, f.occurrence
+),
+tried AS (
+  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica, user_id,
+    start_time AS at, CAST(starts_n AS BIGINT) AS starts_n, 0 AS failures_n, 0 AS mid_stream_n
+  FROM spans
+  WHERE starts_n > 0
+  UNION ALL
+  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica, CAST(NULL AS VARCHAR) AS user_id,
+    event_time AS at, 0 AS starts_n, CASE WHEN was_up THEN 0 ELSE 1 END AS failures_n,
+    CASE WHEN was_up THEN 1 ELSE 0 END AS mid_stream_n
+  FROM classified
+),
+summed AS (
+  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica,
+    first_value(user_id ORDER BY at) FILTER (WHERE starts_n > 0) AS user_id,
+    min(at) FILTER (WHERE mid_stream_n = 0) AS first_attempt,
+    min(at) FILTER (WHERE starts_n > 0) AS first_start,
+    sum(starts_n) AS starts_n,
+    sum(failures_n) AS failures_n,
+    sum(mid_stream_n) AS mid_stream_n
+  FROM tried
+  GROUP BY account_id, region, date, stage_arn, session_id, participant_id, action, replica
+)
+SELECT a.account_id, a.region, a.date, a.stage_arn, s.stage_name, a.session_id, a.participant_id,
+  coalesce(a.user_id, p.user_id, a.participant_id) AS person,
+  a.action,
+  CASE a.action WHEN 'subscribe' THEN a.replica
+    ELSE a.replica OR coalesce(p.replication_type = 'REPLICA', false) END AS is_replica,
+  a.first_attempt, a.first_start, a.starts_n, a.failures_n, a.mid_stream_n,
+  a.starts_n + a.failures_n AS attempts_n,
+  s.is_open
+FROM summed a
+JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)

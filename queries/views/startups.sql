@@ -1,0 +1,111 @@
+-- name = "startups"
+-- group = "view"
+-- title = "From joining to publishing, connection by connection"
+-- question = "How long after JOINED did each connection publish, if it did?"
+-- caveats = [
+--   "Connections that joined in the period; what they did later counts too.",
+--   "Times are whole seconds: a start in the second of JOINED, or one second before it, is 0.",
+-- ]
+-- uses = ["sessions", "intervals", "events"]
+-- shared = ["stage", "session", "from", "to"]
+-- params = [
+--   { name = "intent", type = "duration", default = "30s", help = "Who first publishes later than this after joining did not mean to at once." },
+-- ]
+-- columns = [
+--   { name = "account_id", type = "text", help = "The AWS account." },
+--   { name = "region", type = "text", help = "The AWS region." },
+--   { name = "date", type = "date", help = "The UTC date on which the session started." },
+--   { name = "stage_arn", type = "text", help = "The stage." },
+--   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
+--   { name = "session_id", type = "text", help = "The session." },
+--   { name = "participant_id", type = "text", help = "The participant." },
+--   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
+--   { name = "is_replica", type = "boolean", help = "The participant is a replica." },
+--   { name = "joined_at", type = "timestamp", help = "When the connection began." },
+--   { name = "publish_at", type = "timestamp", help = "Its first PUBLISH_STARTED; NULL where there is none." },
+--   { name = "startup_s", type = "float", unit = "s", help = "Seconds from the one to the other; NULL where there is none." },
+--   { name = "outcome", type = "text", help = "on_time, late_intent (after --param intent, or after being promoted), failed (errors and no start), no_attempt, or pending (neither, and not over)." },
+-- ]
+
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id, stage_name
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+connected AS (
+  SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
+    coalesce(i.user_id, i.participant_id) AS person, i.replica AS is_replica,
+    i.start_time AS joined_at, i.end_time AS left_at, i.end_reason = 'OPEN' AS is_open, i.synthetic_start,
+    lead(i.start_time) OVER (
+      PARTITION BY i.stage_arn, i.session_id, i.participant_id ORDER BY i.start_time, i.end_time
+    ) AS next_at
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind = 'PRESENCE'
+),
+joined AS (
+  SELECT * FROM connected
+  -- Without a JOINED there is nothing to measure from.
+  WHERE NOT synthetic_start
+    AND ($from IS NULL OR joined_at >= $from)
+    AND ($to IS NULL OR joined_at < $to)
+),
+published AS (
+  SELECT c.stage_arn, c.session_id, c.participant_id, c.joined_at, min(p.start_time) AS publish_at
+  FROM joined c
+  JOIN intervals p
+    ON p.stage_arn = c.stage_arn AND p.session_id = c.session_id AND p.participant_id = c.participant_id
+    AND p.start_time >= c.joined_at - INTERVAL '1 second' AND p.start_time <= c.left_at
+    AND (c.next_at IS NULL OR p.start_time < c.next_at - INTERVAL '1 second')
+  WHERE p.kind = 'PUBLISH'
+  GROUP BY c.stage_arn, c.session_id, c.participant_id, c.joined_at
+),
+failures AS (
+  SELECT c.stage_arn, c.session_id, c.participant_id, c.joined_at
+  FROM joined c
+  JOIN events e
+    ON e.stage_arn = c.stage_arn AND e.session_id = c.session_id AND e.participant_id = c.participant_id
+    AND e.event_time >= c.joined_at - INTERVAL '1 second' AND e.event_time <= c.left_at
+    AND (c.next_at IS NULL OR e.event_time < c.next_at - INTERVAL '1 second')
+  WHERE e.name = 'PUBLISH_ERROR'
+  GROUP BY c.stage_arn, c.session_id, c.participant_id, c.joined_at
+),
+promoted AS (
+  SELECT p.stage_arn, p.session_id, p.participant_id, p.joined_at
+  FROM published p
+  JOIN events e
+    ON e.stage_arn = p.stage_arn AND e.session_id = p.session_id AND e.participant_id = p.participant_id
+    AND e.event_time >= p.joined_at AND e.event_time <= p.publish_at
+  WHERE e.name = 'TOKEN_EXCHANGED'
+    AND array_has(e.new_token['capabilities'], 'PUBLISH')
+    AND NOT array_has(e.previous_token['capabilities'], 'PUBLISH')
+  GROUP BY p.stage_arn, p.session_id, p.participant_id, p.joined_at
+),
+measured AS (
+  SELECT c.*, p.publish_at, f.joined_at IS NOT NULL AS has_failed, q.joined_at IS NOT NULL AS was_promoted,
+    greatest(CAST(p.publish_at - c.joined_at AS BIGINT) / 1e6, CASE WHEN p.publish_at IS NOT NULL THEN 0.0 END) AS startup_s
+  FROM joined c
+  LEFT JOIN published p
+    ON p.stage_arn = c.stage_arn AND p.session_id = c.session_id AND p.participant_id = c.participant_id
+    AND p.joined_at = c.joined_at
+  LEFT JOIN failures f
+    ON f.stage_arn = c.stage_arn AND f.session_id = c.session_id AND f.participant_id = c.participant_id
+    AND f.joined_at = c.joined_at
+  LEFT JOIN promoted q
+    ON q.stage_arn = c.stage_arn AND q.session_id = c.session_id AND q.participant_id = c.participant_id
+    AND q.joined_at = c.joined_at
+)
+SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, person, is_replica, joined_at,
+  publish_at, startup_s,
+  CASE
+    WHEN publish_at IS NOT NULL AND (startup_s > $intent OR was_promoted) THEN 'late_intent'
+    WHEN publish_at IS NOT NULL THEN 'on_time'
+    WHEN is_open THEN 'pending'
+    WHEN has_failed THEN 'failed'
+    ELSE 'no_attempt'
+  END AS outcome
+FROM measured

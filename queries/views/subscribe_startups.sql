@@ -1,0 +1,100 @@
+-- name = "subscribe_startups"
+-- group = "view"
+-- title = "From being able to watch to watching, subscription by subscription"
+-- question = "How long after both sides were there did each first subscription start?"
+-- caveats = [
+--   "Only the first subscription to each publishing: later ones are not new.",
+--   "Times are whole seconds.",
+-- ]
+-- uses = ["sessions", "intervals"]
+-- shared = ["stage", "session", "from", "to"]
+-- columns = [
+--   { name = "account_id", type = "text", help = "The AWS account." },
+--   { name = "region", type = "text", help = "The AWS region." },
+--   { name = "date", type = "date", help = "The UTC date on which the session started." },
+--   { name = "stage_arn", type = "text", help = "The stage." },
+--   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
+--   { name = "session_id", type = "text", help = "The session." },
+--   { name = "participant_id", type = "text", help = "The participant." },
+--   { name = "remote_participant_id", type = "text", help = "The publisher that was watched." },
+--   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
+--   { name = "remote_is_replica", type = "boolean", help = "The publisher is a replica of one on another stage." },
+--   { name = "start_time", type = "timestamp", help = "When it began, also where that is before --from." },
+--   { name = "latency_s", type = "float", unit = "s", help = "Seconds since the later of the subscriber's join and the publisher's start; NULL where neither publishing nor replication of the remote is known." },
+--   { name = "clock_negative", type = "boolean", help = "It was negative, and is taken for 0." },
+-- ]
+
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id, stage_name
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+subscribed AS (
+  SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
+    i.remote_participant_id, coalesce(i.user_id, i.participant_id) AS person, i.replica AS remote_is_replica,
+    i.start_time
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
+),
+-- The publishing on this stage that was watched; of several, the one that started last.
+with_remote AS (
+  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, max(p.start_time) AS remote_at
+  FROM subscribed u
+  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PUBLISH') p
+    ON p.stage_arn = u.stage_arn AND p.session_id = u.session_id AND p.participant_id = u.remote_participant_id
+    AND p.start_time <= u.start_time + INTERVAL '1 second' AND p.end_time >= u.start_time - INTERVAL '1 second'
+  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time
+),
+-- A replica need not tell of its publishing: its replication to this stage began it.
+with_source AS (
+  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time,
+    coalesce(u.remote_at, max(r.start_time)) AS remote_at
+  FROM with_remote u
+  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'REPLICATION') r
+    ON r.destination_stage_arn = u.stage_arn AND r.participant_id = u.remote_participant_id
+    AND r.stage_arn <> u.stage_arn
+    AND (r.destination_session_id IS NULL OR r.destination_session_id = u.session_id)
+    AND u.remote_is_replica AND u.remote_at IS NULL
+    AND r.start_time <= u.start_time + INTERVAL '1 second' AND r.end_time >= u.start_time - INTERVAL '1 second'
+  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at
+),
+numbered AS (
+  SELECT *,
+    row_number() OVER (
+      PARTITION BY stage_arn, session_id, participant_id, remote_participant_id, remote_at ORDER BY start_time
+    ) AS number
+  FROM with_source
+),
+with_join AS (
+  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at, max(j.start_time) AS joined_at
+  FROM numbered u
+  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE') j
+    ON j.stage_arn = u.stage_arn AND j.session_id = u.session_id AND j.participant_id = u.participant_id
+    AND j.start_time <= u.start_time + INTERVAL '1 second'
+  -- Those whose remote is unknown can't be told apart: each stays.
+  WHERE (u.number = 1 OR u.remote_at IS NULL)
+    AND ($from IS NULL OR u.start_time >= $from)
+    AND ($to IS NULL OR u.start_time < $to)
+  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
+    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at
+),
+measured AS (
+  SELECT *,
+    CASE WHEN remote_at IS NOT NULL THEN CAST(start_time - greatest(remote_at, joined_at) AS BIGINT) / 1e6 END AS raw_s
+  FROM with_join
+)
+SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, remote_participant_id, person,
+  remote_is_replica, start_time,
+  CASE WHEN raw_s IS NOT NULL THEN greatest(raw_s, 0.0) END AS latency_s,
+  coalesce(raw_s < 0, false) AS clock_negative
+FROM measured

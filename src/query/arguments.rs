@@ -1,0 +1,296 @@
+//! Values for the parameters of a query: typed, bound, never pasted into the text.
+
+use std::collections::BTreeMap;
+
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
+use serde::Deserialize;
+
+use super::error::{Error, nearest};
+use crate::model::Timestamp;
+use crate::times;
+
+/// The type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Texts in which `*` stands for anything and `?` for one character; may be given several times.
+    /// The statement gets one regular expression for all of them, for use with `~`, or NULL.
+    Globs,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// A time, or an age before now.
+    Timestamp,
+    /// A duration such as `30s`; the statement gets its seconds as a float.
+    Duration,
+}
+
+impl Kind {
+    /// The name in a header.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Globs => "globs",
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Boolean => "boolean",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+        }
+    }
+
+    /// What a value looks like, for a person.
+    #[must_use]
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Text => "TEXT",
+            Self::Globs => "GLOB",
+            Self::Integer => "N",
+            Self::Float => "NUMBER",
+            Self::Boolean => "true|false",
+            Self::Timestamp => "TIME",
+            Self::Duration => "DURATION",
+        }
+    }
+
+    /// The type in SQL that a placeholder is cast to, so that a plan can be made before there is a value.
+    pub(super) fn sql_type(self) -> SqlType {
+        match self {
+            Self::Text | Self::Globs => SqlType::Varchar(None),
+            Self::Integer => SqlType::BigInt(None),
+            Self::Float | Self::Duration => {
+                SqlType::Double(datafusion::sql::sqlparser::ast::ExactNumberInfo::None)
+            }
+            Self::Boolean => SqlType::Boolean,
+            Self::Timestamp => SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone),
+        }
+    }
+
+    fn null(self) -> ScalarValue {
+        match self {
+            Self::Text | Self::Globs => ScalarValue::Utf8(None),
+            Self::Integer => ScalarValue::Int64(None),
+            Self::Float | Self::Duration => ScalarValue::Float64(None),
+            Self::Boolean => ScalarValue::Boolean(None),
+            Self::Timestamp => ScalarValue::TimestampMicrosecond(None, Some("UTC".into())),
+        }
+    }
+
+    /// Reads a value.
+    fn read(self, text: &str, now: Timestamp) -> Result<ScalarValue, String> {
+        Ok(match self {
+            Self::Text => ScalarValue::from(text),
+            Self::Globs => ScalarValue::from(regular_expression(&[text])),
+            Self::Integer => {
+                let number: i64 =
+                    text.trim().parse().map_err(|_| "it is not a whole number".to_owned())?;
+                ScalarValue::from(number)
+            }
+            Self::Float => {
+                let number: f64 =
+                    text.trim().parse().map_err(|_| "it is not a number".to_owned())?;
+                ScalarValue::from(number)
+            }
+            Self::Boolean => ScalarValue::from(read_boolean(text)?),
+            Self::Timestamp => {
+                let time = times::parse_time(text, now).map_err(|error| error.to_string())?;
+                ScalarValue::TimestampMicrosecond(Some(time.timestamp_micros()), Some("UTC".into()))
+            }
+            Self::Duration => {
+                let duration = times::parse_duration(text).map_err(|error| error.to_string())?;
+                ScalarValue::from(duration.as_secs_f64())
+            }
+        })
+    }
+}
+
+fn read_boolean(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" => Ok(false),
+        _ => Err("it is neither `true` nor `false`".to_owned()),
+    }
+}
+
+/// A parameter of a query.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its name, without the `$`.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The value where none is given; NULL where there is none.
+    pub default: Option<String>,
+    /// What it does, for a person.
+    pub help: String,
+    /// The only values that it may have; empty for any.
+    #[serde(default)]
+    pub choices: Vec<String>,
+    /// Whether a value must be given.
+    #[serde(default)]
+    pub required: bool,
+}
+
+impl Parameter {
+    /// The value that the statement gets.
+    pub(super) fn value(
+        &self,
+        query: &str,
+        given: &[String],
+        now: Timestamp,
+    ) -> Result<ScalarValue, Error> {
+        let invalid = |value: &str, reason: String| Error::InvalidParameter {
+            name: self.name.clone(),
+            value: value.to_owned(),
+            reason,
+        };
+        let texts: Vec<&str> = match given {
+            [] => self.default.iter().map(String::as_str).collect(),
+            given => given.iter().map(String::as_str).collect(),
+        };
+        for text in &texts {
+            if !self.choices.is_empty() && !self.choices.iter().any(|choice| choice == text) {
+                return Err(invalid(text, format!("choose {}", self.choices.join(", "))));
+            }
+        }
+        match texts.as_slice() {
+            [] if self.required => {
+                Err(Error::MissingParameter { query: query.to_owned(), name: self.name.clone() })
+            }
+            [] => Ok(self.kind.null()),
+            globs if self.kind == Kind::Globs => Ok(ScalarValue::from(regular_expression(globs))),
+            [text] => self.kind.read(text, now).map_err(|reason| invalid(text, reason)),
+            [.., last] => Err(invalid(last, "it was given a value already".to_owned())),
+        }
+    }
+}
+
+/// Names that many queries share, and that the command line has short forms for. A header takes them by
+/// name alone, and ad-hoc SQL may use them without a header.
+pub(super) fn shared(name: &str) -> Option<Parameter> {
+    let (kind, default, choices, help): (_, _, &[&str], _) = match name {
+        "from" => (Kind::Timestamp, None, &[], "Only what happened at this time or later."),
+        "to" => (Kind::Timestamp, None, &[], "Only what happened before this time."),
+        "stage" => (Kind::Globs, None, &[], "Only these stages: an ARN or a glob of names."),
+        "session" => (Kind::Globs, None, &[], "Only these sessions."),
+        "bucket" => (Kind::Duration, None, &[], "The length of a bucket of time."),
+        "by" => (Kind::Text, None, &[], "What to group by."),
+        "tz" => (Kind::Text, None, &[], "The time zone of buckets."),
+        "limit" => (Kind::Integer, None, &[], "At most so many rows."),
+        "replicas" => (
+            Kind::Text,
+            Some("exclude"),
+            &["exclude", "include", "only"],
+            "Whether participants that are replicas count (subscriptions always do).",
+        ),
+        "open" => (
+            Kind::Text,
+            Some("clip"),
+            &["clip", "exclude", "only"],
+            "What has not ended: cut where the evidence ends, left out, or alone.",
+        ),
+        _ => return None,
+    };
+    Some(Parameter {
+        name: name.to_owned(),
+        kind,
+        default: default.map(str::to_owned),
+        help: help.to_owned(),
+        choices: choices.iter().map(|&choice| choice.to_owned()).collect(),
+        required: false,
+    })
+}
+
+/// What was given on the command line: values by name, and the time that ages refer to.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    now: Timestamp,
+    values: BTreeMap<String, Vec<String>>,
+}
+
+impl Arguments {
+    /// No values.
+    #[must_use]
+    pub fn new(now: Timestamp) -> Self {
+        Self { now, values: BTreeMap::new() }
+    }
+
+    /// Adds a value; a parameter that takes several is given them one by one.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.push(name, value);
+        self
+    }
+
+    /// Adds a value.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.values.entry(name.to_owned()).or_default().push(value.to_owned());
+    }
+
+    /// The time that ages refer to.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Takes the only value of a name out.
+    pub(super) fn take_one(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let Some(mut values) = self.values.remove(name) else { return Ok(None) };
+        let last = values.pop();
+        match (values.is_empty(), last) {
+            (true, last) => Ok(last),
+            (false, last) => Err(Error::InvalidParameter {
+                name: name.to_owned(),
+                value: last.unwrap_or_default(),
+                reason: "it was given a value already".to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn given(&self, name: &str) -> &[String] {
+        self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Refuses values for names that the query does not take.
+    pub(super) fn refuse_others(&self, query: &str, taken: &[String]) -> Result<(), Error> {
+        match self.values.keys().find(|name| !taken.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(Error::UnknownParameter {
+                query: query.to_owned(),
+                name: name.clone(),
+                nearest: nearest(name, taken.iter().map(String::as_str)),
+                taken: taken.to_vec(),
+            }),
+        }
+    }
+}
+
+/// One anchored regular expression that any of the globs fits. A glob without wildcards stays a plain
+/// alternative, which the engine turns into an equality.
+fn regular_expression(globs: &[&str]) -> String {
+    let alternatives: Vec<String> = globs.iter().map(|glob| glob_expression(glob)).collect();
+    format!("^({})$", alternatives.join("|"))
+}
+
+fn glob_expression(glob: &str) -> String {
+    let mut expression = String::with_capacity(glob.len());
+    for c in glob.chars() {
+        match c {
+            '*' => expression.push_str(".*"),
+            '?' => expression.push('.'),
+            // An escaped angle bracket is the edge of a word.
+            c if c.is_ascii_punctuation() && !"_/:<>".contains(c) => expression.extend(['\\', c]),
+            c => expression.push(c),
+        }
+    }
+    expression
+}

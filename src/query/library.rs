@@ -1,0 +1,270 @@
+//! The canned queries and the views: those in the program, and those of a folder of the user's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::arguments::{Arguments, Parameter};
+use super::check::Check;
+use super::error::{Error, nearest};
+use super::header::{HeadedSql, Header, line_of};
+use super::statement::{Script, Statement};
+use crate::lake::tables::Table;
+
+macro_rules! embedded {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$((concat!($folder, $name, ".sql"), include_str!(concat!("../../", $folder, $name, ".sql")))),*]
+    };
+}
+
+/// Every file in `queries/`. A test compares this list with the folder.
+const QUERIES: &[(&str, &str)] = embedded!(
+    "queries/":
+    "anomalies",
+    "attendance",
+    "audience",
+    "churn",
+    "completeness",
+    "concurrency",
+    "coverage",
+    "durations",
+    "error-codes",
+    "failure-rates",
+    "freshness",
+    "occupancy",
+    "participant-hours",
+    "promotions",
+    "publish-startup",
+    "publisher-tiers",
+    "reconcile",
+    "recording-coverage",
+    "recovery",
+    "replication-durations",
+    "replication-edges",
+    "replication-fanout",
+    "replication-impact",
+    "replication-pairs",
+    "replication-requests",
+    "retention",
+    "session-health",
+    "sessions",
+    "slo",
+    "subscribe-startup",
+    "suspects",
+    "timeline",
+    "token-exchanges",
+);
+
+/// Every file in `queries/views/`. A test compares this list with the folder.
+const VIEWS: &[(&str, &str)] = embedded!(
+    "queries/views/":
+    "attempts",
+    "changes",
+    "connections",
+    "errors",
+    "health",
+    "levels",
+    "persons",
+    "presence",
+    "publishing",
+    "replication",
+    "startups",
+    "subscribe_startups",
+    "subscriptions",
+    "token_exchanges",
+    "visits",
+);
+
+/// A query, or a view, with its header.
+#[derive(Clone, Debug)]
+pub struct Canned {
+    file: PathBuf,
+    header: Header,
+    sql: String,
+    pub(super) statement: Statement,
+}
+
+impl Canned {
+    fn parse(file: &Path, text: &str) -> Result<Self, Error> {
+        let HeadedSql { header, sql } = HeadedSql::parse(file, text)?;
+        let statement = Script::parse(&sql).and_then(Script::single).map_err(|error| {
+            let line = match &error {
+                Error::Syntax { place, .. } => {
+                    place.0.as_ref().map_or(1, |excerpt| excerpt.position.line)
+                }
+                _ => 1,
+            };
+            Error::Header { file: file.to_owned(), line, message: error.to_string() }
+        })?;
+        Ok(Self { file: file.to_owned(), header, sql, statement })
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The file, header and all.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.sql
+    }
+
+    /// The statement alone, for use in ad-hoc SQL.
+    #[must_use]
+    pub fn sql(&self) -> &str {
+        let mut rest = self.sql.as_str();
+        while rest.starts_with("--") {
+            rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
+        }
+        rest.trim()
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// A parameter by its name.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.header.params.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// What makes its answer a bad one, where it has a verdict.
+    #[must_use]
+    pub fn check(&self) -> Option<&Check> {
+        self.header.check.as_ref()
+    }
+
+    /// A fault of the file, at the first line that holds a word.
+    pub(super) fn fault(&self, word: &str, message: String) -> Error {
+        Error::Header { file: self.file.clone(), line: line_of(&self.sql, word), message }
+    }
+}
+
+/// All queries and views.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    queries: BTreeMap<String, Canned>,
+    views: BTreeMap<String, Canned>,
+}
+
+impl Library {
+    /// Those that come with the program.
+    ///
+    /// # Errors
+    /// [`Error::Header`] where one is wrong, which a test of the program rules out.
+    pub fn embedded() -> Result<Self, Error> {
+        let mut library = Self::default();
+        for (file, text) in VIEWS {
+            library.add_view(Path::new(file), text)?;
+        }
+        for (file, text) in QUERIES {
+            library.add_query(Path::new(file), text)?;
+        }
+        Ok(library)
+    }
+
+    /// Adds the `*.sql` of a folder, and those of its `views/`; one of the same name takes the place of ours.
+    ///
+    /// # Errors
+    /// [`Error::ReadFile`] and [`Error::Header`], which names file and line.
+    pub fn overlay(mut self, folder: &Path) -> Result<Self, Error> {
+        let views = folder.join("views");
+        if views.is_dir() {
+            for file in sql_files(&views)? {
+                self.add_view(&file, &read(&file)?)?;
+            }
+        }
+        for file in sql_files(folder)? {
+            self.add_query(&file, &read(&file)?)?;
+        }
+        Ok(self)
+    }
+
+    fn add_query(&mut self, file: &Path, text: &str) -> Result<(), Error> {
+        let query = Canned::parse(file, text)?;
+        self.queries.insert(query.header.name.clone(), query);
+        Ok(())
+    }
+
+    fn add_view(&mut self, file: &Path, text: &str) -> Result<(), Error> {
+        let view = Canned::parse(file, text)?;
+        if Table::ALL.iter().any(|table| table.name() == view.header.name) {
+            let message = format!("a table of the lake is called `{}`", view.header.name);
+            return Err(view.fault("name =", message));
+        }
+        self.views.insert(view.header.name.clone(), view);
+        Ok(())
+    }
+
+    /// The queries, by name.
+    pub fn queries(&self) -> impl Iterator<Item = &Canned> {
+        self.queries.values()
+    }
+
+    /// The views, by name.
+    pub fn views(&self) -> impl Iterator<Item = &Canned> {
+        self.views.values()
+    }
+
+    pub(super) fn view(&self, name: &str) -> Option<&Canned> {
+        self.views.get(name)
+    }
+
+    /// A query by its name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuery`] with the nearest name.
+    pub fn find(&self, name: &str) -> Result<&Canned, Error> {
+        self.queries.get(name).ok_or_else(|| Error::UnknownQuery {
+            name: name.to_owned(),
+            nearest: nearest(name, self.queries.keys().map(String::as_str)),
+        })
+    }
+
+    /// The query that answers a name and its arguments: another one where `--by` asks for a grouping that has
+    /// columns of its own. That argument is used up.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuery`], [`Error::UnknownGrouping`].
+    pub fn choose(&self, name: &str, arguments: &mut Arguments) -> Result<&Canned, Error> {
+        let query = self.find(name)?;
+        if query.header.by.is_empty() {
+            return Ok(query);
+        }
+        let Some(by) = arguments.take_one("by")? else { return Ok(query) };
+        match query.header.by.get(&by) {
+            Some(other) => self.find(other),
+            None => Err(Error::UnknownGrouping {
+                query: name.to_owned(),
+                by,
+                choices: query.header.by.keys().cloned().collect(),
+            }),
+        }
+    }
+}
+
+fn sql_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::ReadFile { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(file)
+        .map_err(|source| Error::ReadFile { path: file.to_owned(), source })
+}
+
+#[cfg(test)]
+#[path = "library/tests.rs"]
+mod tests;

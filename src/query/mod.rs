@@ -1,0 +1,35 @@
+//! SQL over one snapshot of the lake, and the queries that come with the program.
+//!
+//! [`Engine`] runs statements over a [`Source`]; [`Library`] holds the canned queries and the views that they
+//! share with ad-hoc SQL. Values reach a statement as bound parameters ([`Arguments`]), never as text.
+//!
+//! The boundary: it gives Arrow batches and typed errors. It writes nothing to a terminal, knows no command
+//! line, and reads files only where the caller names a folder of queries.
+
+mod arguments;
+mod binding;
+mod catalog;
+mod check;
+mod coverage;
+mod engine;
+mod error;
+mod guard;
+mod header;
+mod lake_source;
+mod library;
+mod markdown;
+mod opening;
+mod plain;
+mod source;
+mod statement;
+
+pub use arguments::{Arguments, Kind, Parameter};
+pub use check::{Alarm, Check};
+pub use coverage::{Coverage, coverage};
+pub use engine::{Answer, Engine, Options};
+pub use error::{Error, Position};
+pub use header::{Chart, ChartKind, ColumnKind, ColumnSpec, Header};
+pub use lake_source::LakeSource;
+pub use library::{Canned, Library};
+pub use source::{MemorySource, Snapshot, Source, SourceError};
+pub use statement::{Script, Statement};
