@@ -3,6 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod api;
+mod cli;
+mod collect;
 mod intervals;
+mod lake;
+mod layers;
 mod query;
+mod replication;
 mod sim;
+mod support;

@@ -1,0 +1,6 @@
+//! Tests of the command line: the program as a process.
+
+mod config;
+mod mistakes;
+mod query;
+mod status;

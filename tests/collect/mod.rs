@@ -1,0 +1,12 @@
+//! Tests of `collect`: the program as a process against the simulator, and what is in the lake afterwards.
+
+mod budget;
+mod failures;
+mod faults;
+mod finality;
+mod giving_up;
+mod killed;
+mod locks;
+mod signals;
+mod summary;
+mod truth;
