@@ -23,12 +23,10 @@ pub enum Count {
     Participants,
     /// Participants whose events were fetched, or failed.
     ParticipantsFetched,
-    /// Sessions that are visible in the lake.
-    SessionsPublished,
 }
 
 impl Count {
-    const COUNT: usize = 7;
+    const COUNT: usize = 6;
 }
 
 impl Progress {

@@ -12,7 +12,7 @@
 //!
 //! All columns, filters and footer together: 3.79 and 5.02, which is 0.78 and 0.81 of DuckDB's file, and 0.64 of
 //! pyarrow's. An id of 12 random letters and digits is 8.9 bytes of information, and costs no more. Level 19 takes a
-//! sixth off times against level 9, for a second or two per publication, which is more than an hour of collecting.
+//! sixth off times against level 9. It takes seconds for a publication, whose events take an hour or more to collect.
 //!
 //! A row group of `events` is about a MB in all its columns together. Pages are therefore as long as the row group, up
 //! to a MB: finer ones save no read, and cost a tenth of the size.
