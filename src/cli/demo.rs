@@ -57,8 +57,8 @@ pub(crate) async fn run(common: &Common, args: &Demo, output: &Output) -> Result
     output.result(&facts(&second))?;
     output.result("\nivsight query error-codes")?;
     demo.report("error-codes").await?;
-    output.result("\nivsight query replication-durations")?;
-    demo.report("replication-durations").await?;
+    output.result("\nivsight query replication-durations --by edge")?;
+    demo.report("replication-edges").await?;
     demo.what_next()?;
     server.shutdown().await.map_err(|error| Failure::of(&error))?;
     Ok(Exit::Done)
