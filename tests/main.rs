@@ -10,5 +10,6 @@ mod lake;
 mod layers;
 mod query;
 mod replication;
+mod s3;
 mod sim;
 mod support;

@@ -164,14 +164,14 @@ async fn shared_config(
     loader.load().await
 }
 
-fn endpoint_url(text: &str) -> Result<url::Url, ConnectError> {
+pub(super) fn endpoint_url(text: &str) -> Result<url::Url, ConnectError> {
     url::Url::parse(text)
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
         .ok_or_else(|| ConnectError::EndpointUrl { url: text.to_owned() })
 }
 
-fn is_loopback(url: &url::Url) -> bool {
+pub(super) fn is_loopback(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(url::Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
@@ -182,7 +182,7 @@ fn is_loopback(url: &url::Url) -> bool {
 
 /// The region that was given, else the SDK's chain: environment, profile, instance metadata. A loopback
 /// endpoint has a default, so the metadata service, which may be slow to be absent, is not asked.
-async fn region(settings: &Settings, is_loopback: bool) -> Result<Region, ConnectError> {
+pub(super) async fn region(settings: &Settings, is_loopback: bool) -> Result<Region, ConnectError> {
     if let Some(region) = &settings.region {
         return region_name(region);
     }
@@ -222,7 +222,7 @@ fn region_name(text: &str) -> Result<Region, ConnectError> {
 
 /// Credentials that have been got once. A profile that was given is the only source: the environment's would
 /// be those of another account.
-async fn credentials(
+pub(super) async fn credentials(
     settings: &Settings,
     region: &Region,
     is_loopback: bool,
@@ -283,7 +283,7 @@ async fn resolve(
 }
 
 /// A profile that is named, here or in the environment, must exist. The SDK would go on without it.
-async fn check_profile(given: Option<&str>) -> Result<(), ConnectError> {
+pub(super) async fn check_profile(given: Option<&str>) -> Result<(), ConnectError> {
     let (system, environment, files) = Default::default();
     let profiles = aws_config::profile::load(&system, &environment, &files, None)
         .await

@@ -6,7 +6,8 @@
 //! the service ends wrongly is an error, never a shorter answer.
 //!
 //! Reading order: [`Client`] and its operations, [`Pages`], then how a call goes (`retry`, `classify`,
-//! `pace`), then how it is set up (`connect`, `identities`, `service_time`).
+//! `pace`), then how it is set up (`connect`, `identities`, `service_time`). [`StoreAccess`] lends the SDK's credentials
+//! to the client of a lake in S3.
 
 mod classify;
 mod client;
@@ -21,6 +22,7 @@ mod pages;
 mod retry;
 mod service_time;
 mod settings;
+mod store_access;
 
 pub use client::Client;
 pub use connect::ConnectError;
@@ -29,3 +31,4 @@ pub use meter::Meter;
 pub use operation::Operation;
 pub use pages::{Malformed, MalformedReason, Page, Pages};
 pub use settings::Settings;
+pub use store_access::StoreAccess;

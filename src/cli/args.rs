@@ -29,7 +29,7 @@ pub(crate) fn command() -> clap::Command {
 /// Options of every command
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Common {
-    /// The lake: a folder
+    /// The lake: a folder, or `s3://BUCKET/PREFIX`
     #[arg(
         long,
         global = true,
@@ -38,6 +38,12 @@ pub(crate) struct Common {
         value_name = "PATH"
     )]
     pub(crate) lake: PathBuf,
+    /// Named AWS profile for a lake in S3 [default: as the AWS SDK finds its credentials]
+    #[arg(long, global = true, env = "IVSIGHT_LAKE_PROFILE", value_name = "PROFILE")]
+    pub(crate) lake_profile: Option<String>,
+    /// Where S3 is reached for the lake, if not at AWS
+    #[arg(long, global = true, env = "AWS_ENDPOINT_URL_S3", value_name = "URL", hide = true)]
+    pub(crate) lake_endpoint_url: Option<String>,
     /// Configuration file; every option has a key there [default: ivsight.toml, if there is one]
     #[arg(long, global = true, env = "IVSIGHT_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -102,12 +108,15 @@ pub(crate) enum Command {
     /// What the lake holds: sessions, freshness, gaps, failures, size
     #[command(args_override_self = true)]
     Status(StatusArgs),
-    /// Check the lake's own promises; exit 1 where one is broken
+    /// Check the lake's own promises, or a sample of it against the service; exit 1 where something is wrong
     #[command(args_override_self = true)]
-    Verify(MaintainArgs),
+    Verify(VerifyArgs),
     /// Rewrite past days into few sorted files, and delete what no snapshot of the last 7 days needs
     #[command(args_override_self = true)]
     Compact(MaintainArgs),
+    /// Derive intervals again, where an older rule wrote them or a session's end became known later
+    #[command(args_override_self = true)]
+    Rebuild(RebuildArgs),
     /// Delete the rows of old sessions; the register of sessions stays, so that they are not fetched again
     #[command(args_override_self = true)]
     Prune(PruneArgs),
@@ -121,8 +130,9 @@ pub(crate) enum Command {
     Demo(Demo),
 }
 
+/// How the service is reached
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Collect {
+pub(crate) struct Service {
     /// Region; may be repeated [default: as the AWS SDK finds it]
     #[arg(long, value_name = "REGION")]
     pub(crate) region: Vec<String>,
@@ -132,6 +142,15 @@ pub(crate) struct Collect {
     /// Where IVS alone is reached: the simulator, a proxy, a VPC endpoint
     #[arg(long, value_name = "URL")]
     pub(crate) endpoint_url: Option<String>,
+    /// Permitted calls per second per operation, of the service's 5; 0 is no pacing
+    #[arg(long, default_value_t = 4.0, value_name = "N")]
+    pub(crate) tps: f64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Collect {
+    #[command(flatten)]
+    pub(crate) service: Service,
     /// Only these stages: an ARN, or a pattern for the name; may be repeated. With ARNs alone ListStages is not called
     #[arg(long, value_name = "ARN|GLOB")]
     pub(crate) stage: Vec<String>,
@@ -147,9 +166,6 @@ pub(crate) struct Collect {
     /// Only sessions that started before this
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
-    /// Permitted calls per second per operation, of the service's 5; 0 is no pacing
-    #[arg(long, default_value_t = 4.0, value_name = "N")]
-    pub(crate) tps: f64,
     /// How long after its end a session is left alone
     #[arg(long, default_value = "1h", value_name = "DURATION")]
     pub(crate) settle: String,
@@ -292,6 +308,31 @@ pub(crate) struct StatusArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct MaintainArgs {
+    /// The result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Instead: fetch so many complete sessions from the service again and compare every row of them
+    #[arg(long, value_name = "N")]
+    pub(crate) sample: Option<usize>,
+    /// With `--sample`: what the choice is made from; the same seed chooses the same sessions [default: the time]
+    #[arg(long, requires = "sample", value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten, next_help_heading = "With --sample")]
+    pub(crate) service: Service,
+    /// The result as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RebuildArgs {
+    /// Say what would be derived again; writes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// The result as one JSON object
     #[arg(long)]
     pub(crate) json: bool,

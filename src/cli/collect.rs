@@ -13,18 +13,18 @@ use ivsight::model::{DetailsPolicy, SessionId, StageArn};
 use ivsight::times::{parse_duration, parse_time};
 use tokio::sync::watch;
 
-use super::args::{Collect, Common, DetailsChoice, OrderChoice};
+use super::args::{Collect, Common, DetailsChoice, OrderChoice, Service};
 use super::error::Failure;
 use super::output::Output;
-use super::{Exit, progress, signals, summary};
+use super::{Exit, lake, progress, signals, summary};
 
 /// Collects, and says how it went.
 pub(crate) async fn run(common: &Common, args: &Collect, output: &Output) -> Result<Exit, Failure> {
     let clock = SystemClock::shared();
     let interrupt = signals::interrupt(Arc::clone(&clock))?;
     let settings = Arc::new(settings(args, &clock)?);
-    let lake = Lake::at(&common.lake)?;
-    let clients = clients(args, &settings, &clock).await?;
+    let lake = lake::open(common).await?;
+    let clients = clients(&args.service, common_region(&settings.filter), &clock).await?;
     let began = clock.monotonic();
     let (requests, failures) = requests(clients, &lake, &settings, &clock, &interrupt);
     let outcomes = collect_all(common, requests, &clock, output).await;
@@ -62,26 +62,28 @@ fn print(
     }
 }
 
-/// A client for each profile and region; those that can't be made don't stop the others.
-type Clients = Vec<Result<Client, Failure>>;
+/// Clients, and why some can't be made.
+pub(super) type Clients = Vec<Result<Client, Failure>>;
 
-async fn clients(
-    args: &Collect,
-    settings: &Settings,
+/// A client for each profile and region; those that can't be made don't stop the others. `region` holds where none was
+/// typed.
+pub(super) async fn clients(
+    service: &Service,
+    region: Option<String>,
     clock: &SharedClock,
 ) -> Result<Clients, Failure> {
     let mut wanted = Vec::new();
-    for profile in optional(&args.profile) {
-        for region in optional(&args.region) {
-            wanted.push((profile.clone(), region.or_else(|| common_region(&settings.filter))));
+    for profile in optional(&service.profile) {
+        for typed in optional(&service.region) {
+            wanted.push((profile.clone(), typed.or_else(|| region.clone())));
         }
     }
     let made = wanted.into_iter().map(|(profile, region)| {
         let settings = ApiSettings {
             region,
             profile,
-            endpoint_url: args.endpoint_url.clone(),
-            tps: args.tps,
+            endpoint_url: service.endpoint_url.clone(),
+            tps: service.tps,
             jitter_seed: u64::from(std::process::id()),
             ..ApiSettings::default()
         };
@@ -199,7 +201,8 @@ pub(super) fn exit(status: Status) -> Exit {
     }
 }
 
-fn hint(error: &collect::CollectError) -> Option<String> {
+/// What to do about it.
+pub(super) fn hint(error: &collect::CollectError) -> Option<String> {
     use collect::CollectError as E;
     match error {
         E::Lake(error) => error.hint(),

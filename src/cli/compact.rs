@@ -3,15 +3,14 @@
 use std::io;
 
 use ivsight::clock::SystemClock;
-use ivsight::lake::Lake;
 use ivsight::lake::maintain::compact::{Compacted, compact};
 use ivsight::lake::maintain::{Exclusive, holder};
 
-use super::Exit;
 use super::args::{Common, MaintainArgs};
 use super::error::Failure;
 use super::output::Output;
 use super::summary::bytes;
+use super::{Exit, lake};
 
 /// Compacts, vacuums, and says what became of each table.
 pub(crate) async fn run(
@@ -20,9 +19,11 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let now = SystemClock::shared().now();
-    let lake = Lake::at(&common.lake)?;
+    let lake = lake::open(common).await?;
     let held = Exclusive::take(&lake, &holder("compact")).await?;
-    let compacted = compact(&lake, &held, now).await?;
+    let compacted = compact(&lake, &held, now).await;
+    held.release().await;
+    let compacted = compacted?;
     if args.json {
         output.result(&serde_json::to_string(&compacted).map_err(io::Error::from)?)?;
     } else {

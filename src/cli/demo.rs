@@ -12,6 +12,7 @@ use ivsight::collect::settings::Settings;
 use ivsight::collect::summary::{ScopeSummary, Status};
 use ivsight::collect::{self, Request};
 use ivsight::lake::Lake;
+use ivsight::lake::place::Place;
 use ivsight::query::{Arguments, Engine, LakeSource, Library, Options};
 use ivsight::render::{self, Format};
 use ivsight::sim::{Config, Scenario, Server};
@@ -111,7 +112,7 @@ impl Scene<'_> {
 
     async fn report(&self, name: &str) -> Result<(), Failure> {
         let library = Arc::new(Library::embedded()?);
-        let source = Arc::new(LakeSource::new(&self.lake));
+        let source = Arc::new(LakeSource::new(&Place::folder(&self.lake)?));
         let engine = Engine::new(source, Arc::clone(&library), &Options::default())?;
         let arguments = Arguments::new(self.clock.now());
         let answer = engine.run_canned(library.find(name)?, &arguments).await?;

@@ -9,13 +9,16 @@ mod compact;
 mod config;
 mod demo;
 mod error;
+mod lake;
 mod log;
 mod output;
 mod progress;
 mod prune;
 mod queries;
 mod query;
+mod rebuild;
 mod replication;
+mod sample;
 mod schema;
 mod signals;
 mod sim;
@@ -93,8 +96,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             Command::Status(args) => status::run(&common, &args, output).await,
             Command::Verify(args) => verify::run(&common, &args, output).await,
             Command::Compact(args) => compact::run(&common, &args, output).await,
+            Command::Rebuild(args) => rebuild::run(&common, &args, output).await,
             Command::Prune(args) => prune::run(&common, &args, output).await,
-            Command::Schema(args) => schema::run(&args, output),
+            Command::Schema(args) => schema::run(&common, &args, output),
             Command::Replication(args) => replication::run(&common, &args, output).await,
             Command::Sim(args) => sim::run(&args, output).await,
             Command::Demo(args) => demo::run(&common, &args, output).await,

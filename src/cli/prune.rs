@@ -3,14 +3,13 @@
 use std::io;
 
 use ivsight::clock::SystemClock;
-use ivsight::lake::Lake;
 use ivsight::lake::maintain::{Exclusive, holder, prune};
 use ivsight::times::{format_time, parse_time};
 
-use super::Exit;
 use super::args::{Common, PruneArgs};
 use super::error::Failure;
 use super::output::Output;
+use super::{Exit, lake};
 
 /// Says what would go, and with `--yes` lets it go.
 pub(crate) async fn run(
@@ -20,12 +19,14 @@ pub(crate) async fn run(
 ) -> Result<Exit, Failure> {
     let now = SystemClock::shared().now();
     let before = parse_time(&args.before, now).map_err(|error| Failure::of(&error).usage())?;
-    let lake = Lake::at(&common.lake)?;
+    let lake = lake::open(common).await?;
     let pruned = if args.yes {
         let held = Exclusive::take(&lake, &holder("prune")).await?;
-        prune::prune(&lake, &held, before, now).await?
+        let pruned = prune::prune(&lake, &held, before, now).await;
+        held.release().await;
+        pruned?
     } else {
-        ivsight::lake::snapshot::Snapshot::of(&common.lake)?;
+        ivsight::lake::snapshot::Snapshot::of(lake.place()).await?;
         prune::plan(&lake, before).await?
     };
     if args.json {

@@ -11,10 +11,10 @@ use ivsight::query::{
 };
 use ivsight::render::{self, Format};
 
-use super::Exit;
 use super::args::{Common, Query};
 use super::error::Failure;
 use super::output::Output;
+use super::{Exit, lake};
 
 /// Rows that a table on a terminal shows, unless `--max-rows` says otherwise.
 const ROWS_ON_TERMINAL: usize = 1_000;
@@ -29,7 +29,7 @@ pub(crate) async fn run(common: &Common, args: &Query, output: &Output) -> Resul
         allow_write: args.allow_write,
         ..Options::default()
     };
-    let source = Arc::new(LakeSource::new(&common.lake));
+    let source = Arc::new(LakeSource::new(&lake::place(common).await?));
     let engine = Engine::new(source, Arc::clone(&library), &options)?;
     let mut arguments = arguments(args, &*clock)?;
     let mut sink = Sink::open(args)?;

@@ -27,7 +27,7 @@ use super::args::Common;
 use super::collect::run_id;
 use super::error::Failure;
 use super::output::Output;
-use super::{Exit, signals};
+use super::{Exit, lake, signals};
 
 /// Carries out what was asked.
 pub(crate) async fn run(
@@ -77,7 +77,7 @@ async fn change(
     output: &Output,
 ) -> Result<Exit, Failure> {
     let timeout = parse_duration(&manner.timeout).map_err(|error| Failure::of(&error).usage())?;
-    let lake = Lake::at(&common.lake)?;
+    let lake = lake::open(common).await?;
     if !is_confirmed(&wish, manner.yes, output).await? {
         return Err(Failure::new("not confirmed; the service was not asked"));
     }

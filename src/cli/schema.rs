@@ -3,18 +3,19 @@
 use std::io;
 
 use ivsight::api::Operation;
+use ivsight::lake::place::Address;
 use ivsight::lake::tables::{Column, Table};
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::args::SchemaArgs;
+use super::args::{Common, SchemaArgs};
 use super::error::Failure;
 use super::output::Output;
 
 /// Prints what was asked for.
-pub(crate) fn run(args: &SchemaArgs, output: &Output) -> Result<Exit, Failure> {
+pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result<Exit, Failure> {
     if args.iam {
-        output.result(&format!("{:#}", policy()))?;
+        print_policy(&Address::parse(&common.lake)?, output)?;
         return Ok(Exit::Done);
     }
     let tables = match &args.table {
@@ -73,20 +74,68 @@ fn as_json(table: Table) -> Value {
     })
 }
 
-/// The actions that collecting calls, and nothing else.
-fn policy() -> Value {
-    let actions: Vec<String> = Operation::ALL
-        .into_iter()
-        .filter(|operation| !operation.writes())
-        .map(|operation| format!("ivs:{}", operation.name()))
-        .collect();
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Sid": "IvsightCollect",
-            "Effect": "Allow",
-            "Action": actions,
-            "Resource": "*",
-        }],
-    })
+/// The policy as JSON on stdout; what can't be part of one is said beside it.
+fn print_policy(lake: &Address, output: &Output) -> io::Result<()> {
+    let mut statements = vec![json!({
+        "Sid": "IvsightCollect",
+        "Effect": "Allow",
+        "Action": actions(|operation| !operation.writes()),
+        "Resource": "*",
+    })];
+    if let Address::Bucket { bucket, prefix } = lake {
+        statements.extend(lake_statements(bucket, prefix));
+    }
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    output.result(&format!("{policy:#}"))?;
+    output.note(&format!(
+        "`ivsight replication start` and `stop` also need {}",
+        actions(|operation| operation.writes()).join(" and ")
+    ));
+    if let Address::Bucket { bucket, prefix } = lake {
+        output.note(&format!(
+            "uploads that were cut off cost storage until the bucket removes them: \
+             `aws s3api put-bucket-lifecycle-configuration --bucket {bucket} \
+             --lifecycle-configuration '{}'` (it replaces the bucket's other rules)",
+            lifecycle(prefix)
+        ));
+    }
+    Ok(())
+}
+
+fn actions(wanted: impl Fn(&Operation) -> bool) -> Vec<String> {
+    let wanted = Operation::ALL.into_iter().filter(|operation| wanted(operation));
+    wanted.map(|operation| format!("ivs:{}", operation.name())).collect()
+}
+
+/// What a lake in S3 needs, and nothing else: its own prefix of one bucket.
+fn lake_statements(bucket: &str, prefix: &str) -> [Value; 2] {
+    let objects = if prefix.is_empty() { "*".to_owned() } else { format!("{prefix}/*") };
+    let mut listing = json!({
+        "Sid": "IvsightLakeList",
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": format!("arn:aws:s3:::{bucket}"),
+    });
+    if !prefix.is_empty() {
+        // If it exists: reading an object names no prefix, and S3 says that an object is missing only to those who may
+        // list; the others are denied, and could not tell the two apart.
+        listing["Condition"] = json!({ "StringLikeIfExists": { "s3:prefix": objects } });
+    }
+    let writing = json!({
+        "Sid": "IvsightLakeObjects",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+        "Resource": format!("arn:aws:s3:::{bucket}/{objects}"),
+    });
+    [listing, writing]
+}
+
+fn lifecycle(prefix: &str) -> Value {
+    let filter = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    json!({ "Rules": [{
+        "ID": "ivsight-aborted-uploads",
+        "Status": "Enabled",
+        "Filter": { "Prefix": filter },
+        "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 7 },
+    }] })
 }

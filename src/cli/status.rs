@@ -9,11 +9,11 @@ use ivsight::lake::maintain::status::{ScopeStatus, Sessions, StageStatus, Status
 use ivsight::render::sanitize;
 use ivsight::times::{format_time, parse_duration};
 
-use super::Exit;
 use super::args::{Common, StatusArgs};
 use super::error::Failure;
 use super::output::Output;
 use super::summary::bytes;
+use super::{Exit, lake};
 
 /// Failed sessions that are shown; `--json` has more.
 const FAILED_MAX: usize = 20;
@@ -28,7 +28,7 @@ pub(crate) async fn run(
     let age = args.check.as_deref().map(age).transpose()?;
     let globs: Vec<Glob> = args.stage.iter().map(|text| Glob::new(text)).collect();
     let status = Status::of(
-        &common.lake,
+        &lake::place(common).await?,
         |arn, name| {
             globs.is_empty()
                 || globs.iter().any(|glob| {

@@ -113,7 +113,7 @@ pub(crate) fn print_plan(
                     "stages": scope.stages,
                     "sessions_left": scope.sessions_left,
                     "plan": plan,
-                    "time_s": time_s(plan, args.tps),
+                    "time_s": time_s(plan, args.service.tps),
                     "failures": scope.failures,
                 })
             })
@@ -128,7 +128,7 @@ pub(crate) fn print_plan(
         return output.result(&plan.to_string());
     }
     for (scope, plan) in planned {
-        print_scope_plan(scope, plan, args.tps, output)?;
+        print_scope_plan(scope, plan, args.service.tps, output)?;
     }
     Ok(())
 }

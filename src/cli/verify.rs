@@ -5,10 +5,10 @@ use std::io;
 use ivsight::lake::maintain::verify::{Breach, Verified, verify};
 use ivsight::render::sanitize;
 
-use super::Exit;
-use super::args::{Common, MaintainArgs};
+use super::args::{Common, VerifyArgs};
 use super::error::Failure;
 use super::output::Output;
+use super::{Exit, lake, sample};
 
 /// Broken promises that are shown; `--json` has more.
 const BREACHES_MAX: usize = 100;
@@ -16,10 +16,13 @@ const BREACHES_MAX: usize = 100;
 /// Checks, and says what is broken.
 pub(crate) async fn run(
     common: &Common,
-    args: &MaintainArgs,
+    args: &VerifyArgs,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let verified = verify(&common.lake).await?;
+    if let Some(n) = args.sample {
+        return sample::run(common, args, n, output).await;
+    }
+    let verified = verify(&lake::place(common).await?).await?;
     let printed = if args.json {
         output.result(&serde_json::to_string(&verified).map_err(io::Error::from)?)
     } else {

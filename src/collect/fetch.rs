@@ -12,7 +12,6 @@ use super::writer::ToWriter;
 use crate::api::{CallError, ErrorKind, Operation};
 use crate::lake::LakeError;
 use crate::lake::batch::{Collection, SessionRow};
-use crate::lake::register::Ended;
 use crate::lake::staging::{Appended, Record, SessionView, SharedStaging, StagedSession};
 use crate::model::{DetailsPolicy, Participant, ParticipantId, SessionKey};
 
@@ -356,27 +355,19 @@ impl Crawl {
 impl Crawl {
     /// An answer that holds less than the lake never takes the place of what is there; only the end becomes known.
     fn whole_or_shrunk(&self, row: SessionRow) -> ToWriter {
-        let Some(known) = self.known(&row.key).filter(|known| known.done) else {
+        let Some(known) = self.known(&row.key).filter(|known| known.holds_more_than(&row)) else {
             return ToWriter::Whole(row);
         };
         let (participants_n, events_n) = known.rows_n;
-        let answered = (row.participants_n.unwrap_or(0), row.events_n.unwrap_or(0));
-        if answered.0 >= participants_n && answered.1 >= events_n {
-            return ToWriter::Whole(row);
-        }
         self.note_shrunk(
             &row.key,
             format!(
                 "{} participants and {} events answered, {participants_n} and {events_n} are in the lake",
-                answered.0, answered.1
+                row.participants_n.unwrap_or(0),
+                row.events_n.unwrap_or(0)
             ),
         );
-        ToWriter::Shrunk(Ended {
-            start_time: known.start_time,
-            end_time: row.end_time,
-            run_id: row.run_id,
-            key: row.key,
-        })
+        ToWriter::Shrunk(known.ended(row))
     }
 
     fn note_shrunk(&self, key: &SessionKey, message: String) {

@@ -22,6 +22,7 @@ pub mod progress;
 mod recover;
 mod replicas;
 mod run;
+pub mod sample;
 mod session;
 pub mod settings;
 mod stages;

@@ -80,7 +80,8 @@ pub(super) fn summarise(
     }
 }
 
-fn calls(client: &Client) -> BTreeMap<String, Calls> {
+/// What the calls of a client have cost.
+pub(super) fn calls(client: &Client) -> BTreeMap<String, Calls> {
     client
         .meters()
         .into_iter()
@@ -115,7 +116,7 @@ impl Outcome {
             outcome.summary.account_id = scope.account_id.to_string();
         }
         if let CollectError::Discover(call) = &error {
-            outcome.summary.failures.push(discovery_failure(call));
+            outcome.summary.failures.push(call_failure(call));
         }
         outcome.error = Some(error);
         outcome
@@ -149,7 +150,8 @@ impl Outcome {
     }
 }
 
-fn discovery_failure(call: &CallError) -> Failure {
+/// A failed call that belongs to no session.
+pub(super) fn call_failure(call: &CallError) -> Failure {
     Failure {
         stage_arn: None,
         session_id: None,

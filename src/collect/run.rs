@@ -19,13 +19,12 @@ use super::writer::{Target, ToWriter, Writer};
 use super::{CollectError, Outcome, Request, recover};
 use crate::api::Client;
 use crate::clock::SharedClock;
-use crate::lake::LakeError;
 use crate::lake::batch::StageRow;
-use crate::lake::lock::{Lock, LockError};
+use crate::lake::lock::LockError;
 use crate::lake::publish::Published;
 use crate::lake::register::{self, Change, Failed};
 use crate::lake::running::Running;
-use crate::lake::staging::SharedStaging;
+use crate::lake::{Held, LakeError};
 use crate::model::{Scope, Stage, StageArn, Timestamp};
 
 /// Messages that may wait for the writer before the crawl waits for it.
@@ -84,7 +83,7 @@ async fn interrupted(interrupt: &watch::Receiver<bool>) {
 }
 
 /// The account: that of the ARNs that were given, or of most of the well-formed ARNs that are listed first.
-async fn find_scope(
+pub(super) async fn find_scope(
     client: &Client,
     filter: &Filter,
 ) -> Result<Option<(Scope, StageSource)>, CollectError> {
@@ -137,14 +136,35 @@ async fn collect_scope(
     let started_at = request.client.now();
     // Said before anything is written; read again by the service's clock once it is known.
     request.settings.filter.range(started_at)?;
+    let held = match request.settings.dry_run {
+        true => None,
+        false => Some(take_scope(request, scope).await?),
+    };
+    let target = held.clone().map(|held| Target { held });
+    let outcome = collect_held(request, scope, source, recovered, target, started_at).await;
+    if let Some(held) = held {
+        held.release().await;
+    }
+    outcome
+}
+
+/// Collects a scope that is held; a dry run holds none.
+async fn collect_held(
+    request: &Request,
+    scope: &Scope,
+    source: StageSource,
+    recovered: Published,
+    target: Option<Target>,
+    started_at: Timestamp,
+) -> Result<Outcome, CollectError> {
     let began = request.clock.monotonic();
-    let mut opened = open_scope(request, scope, started_at).await?;
+    let mut opened = open_scope(request, scope, target, started_at).await?;
     let (tell, told) = mpsc::channel(WRITER_QUEUE);
     let crawl = Arc::new(Crawl::new(Parts {
         client: request.client.clone(),
         scope: scope.clone(),
         settings: Arc::clone(&request.settings),
-        staging: opened.target.as_ref().map(|target| target.staging.clone()),
+        staging: opened.target.as_ref().map(|target| target.held.staging.clone()),
         known: Arc::clone(&opened.known),
         stages: std::mem::take(&mut opened.stages),
         writer: tell,
@@ -173,19 +193,18 @@ async fn collect_scope(
     }
     let plan = request.settings.dry_run.then_some(ledger.plan);
     let mut summary = summarise(request, scope, &end, ledger, published);
-    if !request.settings.dry_run && end.error.is_none() {
+    if let Some(Target { held }) = &opened.target
+        && end.error.is_none()
+    {
         let row = run_row(request, &summary, started_at, began);
-        summary.bytes_written += request.lake.append_run(scope, row).await?;
-        Running::end(request.lake.path(), scope)?;
+        summary.bytes_written += held.append_run(row).await?;
+        Running::end(held).await?;
     }
-    drop(opened.lock);
     Ok(Outcome { summary, error: end.into_error(), plan })
 }
 
 /// What a scope's run works with.
 struct OpenScope {
-    /// Held as long as the run lasts; a dry run needs none.
-    lock: Option<Lock>,
     /// Where it writes; a dry run does not.
     target: Option<Target>,
     known: Arc<KnownSessions>,
@@ -195,38 +214,32 @@ struct OpenScope {
 async fn open_scope(
     request: &Request,
     scope: &Scope,
+    target: Option<Target>,
     started_at: Timestamp,
 ) -> Result<OpenScope, LakeError> {
     let lake = &request.lake;
-    let run_id = &request.settings.run_id;
-    let (mut lock, mut target) = (None, None);
-    if !request.settings.dry_run {
-        let holder = format!("run {run_id}, process {}", std::process::id());
-        lock = Some(take_scope(request, scope, &holder).await?);
-        target = Some(Target {
-            tables: lake.tables().clone(),
-            lake: lake.path().to_owned(),
-            scope: scope.clone(),
-            staging: SharedStaging::open(lake.path(), scope).await?,
-        });
+    if let Some(Target { held }) = &target {
+        let run_id = request.settings.run_id.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Running { run_id: run_id.clone(), started_at, version }.begin(lake.path(), scope)?;
+        Running { run_id, started_at, version }.begin(held).await?;
     }
     let mut known = KnownSessions::default();
     let mut stages = BTreeMap::new();
-    if lake.is_there() {
+    if lake.is_there().await? {
         register::visit_sessions(lake.tables(), scope, |row| known.add(&row)).await?;
         stages = register::stages(lake.tables(), scope).await?;
     }
-    Ok(OpenScope { lock, target, known: Arc::new(known), stages })
+    Ok(OpenScope { target, known: Arc::new(known), stages })
 }
 
 /// Takes the scope; waits a little where another run is finishing in it what was left behind.
-async fn take_scope(request: &Request, scope: &Scope, holder: &str) -> Result<Lock, LakeError> {
+async fn take_scope(request: &Request, scope: &Scope) -> Result<Held, LakeError> {
     const ROUNDS: u32 = 60;
     const ROUND: Duration = Duration::from_millis(500);
+    let run_id = &request.settings.run_id;
+    let holder = format!("run {run_id}, process {}", std::process::id());
     for _ in 0..ROUNDS {
-        match request.lake.take_scope(scope, holder).await {
+        match request.lake.take_scope(scope, &holder).await {
             Err(LakeError::Lock(LockError::Held { holder, .. }))
                 if holder.starts_with("recovery") =>
             {
@@ -235,7 +248,7 @@ async fn take_scope(request: &Request, scope: &Scope, holder: &str) -> Result<Lo
             taken => return taken,
         }
     }
-    request.lake.take_scope(scope, holder).await
+    request.lake.take_scope(scope, &holder).await
 }
 
 /// The writer's work; a dry run has nothing to write, and lets go what it is told.
@@ -258,7 +271,7 @@ fn write(
             error = target.keep_flushing(&clock) => Err(error),
         };
         // Whatever became of the writer: what was fetched is kept.
-        target.staging.flush().await?;
+        target.held.staging.flush().await?;
         written
     }
 }

@@ -1,6 +1,5 @@
 //! The one who writes to the lake while a scope is crawled: listings within a minute, whole sessions in publications.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,11 @@ use tokio::sync::mpsc;
 use super::known::KnownSessions;
 use super::stages::listed_row;
 use crate::clock::SharedClock;
-use crate::lake::LakeError;
 use crate::lake::batch::{SessionRow, StageRow};
-use crate::lake::delta::Tables;
 use crate::lake::publish::{self, Published};
 use crate::lake::register::{self, Change, Ended};
-use crate::lake::staging::{Listing, SharedStaging};
-use crate::model::Scope;
+use crate::lake::staging::Listing;
+use crate::lake::{Held, LakeError};
 
 /// How long a listing may wait for its commit.
 const LISTINGS_WAIT_MAX: Duration = Duration::from_secs(45);
@@ -25,8 +22,6 @@ const SESSIONS_WAIT_MAX: Duration = Duration::from_mins(15);
 const EVENTS_MAX: i64 = 250_000;
 /// How often the writer looks for what is due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long what was fetched may be in memory alone.
-const FLUSH_EVERY: Duration = Duration::from_secs(2);
 
 /// What the writer is told.
 #[derive(Debug)]
@@ -44,29 +39,40 @@ pub(super) enum ToWriter {
 /// Where the writer writes.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    pub(super) tables: Tables,
-    pub(super) lake: PathBuf,
-    pub(super) scope: Scope,
-    pub(super) staging: SharedStaging,
+    pub(super) held: Held,
 }
 
 impl Target {
     /// Flushes what was fetched, for as long as it is polled, whatever the writer is at.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Where the lake refuses.
     pub(super) async fn keep_flushing(&self, clock: &SharedClock) -> LakeError {
+        let staging = &self.held.staging;
         loop {
-            clock.sleep(FLUSH_EVERY).await;
-            if let Err(error) = self.staging.flush().await {
-                return error.into();
+            clock.sleep(staging.flush_every()).await;
+            if let Err(error) = staging.flush().await {
+                return error;
             }
         }
     }
 
     /// Puts what was learned about sessions into the register. Gives the bytes of new files.
     pub(super) async fn register(&self, changes: Vec<Change>) -> Result<u64, LakeError> {
-        publish::register_changes(&self.tables, &self.lake, &self.scope, changes).await
+        publish::register_changes(&self.held, changes).await
+    }
+
+    /// Replaces rows of `stages`. Gives the bytes of new files.
+    pub(super) async fn commit_stages(&self, stages: Vec<StageRow>) -> Result<u64, LakeError> {
+        let Held { lake, scope, .. } = &self.held;
+        let commit = || register::commit_stages(lake.tables(), scope, stages.clone());
+        self.held.commit(commit).await
+    }
+
+    async fn add_stages(&self, stages: Vec<StageRow>) -> Result<u64, LakeError> {
+        let Held { lake, scope, .. } = &self.held;
+        let commit = || register::add_stages(lake.tables(), scope, stages.clone());
+        self.held.commit(commit).await
     }
 
     /// Puts the listings that are staged into `sessions`, and lets them go. Gives the bytes of new files.
@@ -75,7 +81,7 @@ impl Target {
         known: &KnownSessions,
         run_id: &str,
     ) -> Result<u64, LakeError> {
-        let (listings, files) = self.staging.take_listings().await?;
+        let (listings, files) = self.held.staging.take_listings().await?;
         if files.is_empty() {
             return Ok(0);
         }
@@ -93,29 +99,31 @@ impl Target {
                 changes.extend(row.map(Change::Listed));
             }
         }
-        let mut bytes = register::add_stages(&self.tables, &self.scope, stages).await?;
+        let mut bytes = self.add_stages(stages).await?;
         bytes += self.register(changes).await?;
-        self.staging.remove_listings(files).await?;
+        self.held.staging.remove_listings(files).await?;
         Ok(bytes)
+    }
+
+    /// Lets go what was staged of sessions of which the lake holds more; their end becomes known. Gives the bytes of new
+    /// files.
+    pub(super) async fn keep_longer(&self, shrunk: Vec<Ended>) -> Result<u64, LakeError> {
+        let keys = shrunk.iter().map(|ended| ended.key.clone()).collect();
+        let changes = shrunk.into_iter().map(Change::Ended).collect();
+        let bytes_written = self.register(changes).await?;
+        self.held.staging.remove(keys).await?;
+        Ok(bytes_written)
     }
 
     /// Publishes sessions that are staged whole, on a thread of its own: deriving and encoding them takes seconds, in
     /// which calls go on.
     pub(super) async fn publish(&self, rows: Vec<SessionRow>) -> Result<Published, LakeError> {
-        self.staging.flush().await?;
-        let target = self.clone();
+        self.held.staging.flush().await?;
+        let held = self.held.clone();
         let runtime = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || {
-            runtime.block_on(publish::publish(
-                &target.tables,
-                &target.lake,
-                &target.scope,
-                &target.staging,
-                rows,
-            ))
-        })
-        .await
-        .expect("a publication does not panic")
+        tokio::task::spawn_blocking(move || runtime.block_on(publish::publish(&held, rows)))
+            .await
+            .expect("a publication does not panic")
     }
 }
 
@@ -211,16 +219,12 @@ impl Writer {
 
     async fn write_listings(&mut self) -> Result<(), LakeError> {
         self.listed_since = None;
-        let Target { tables, scope, .. } = &self.target;
         let stages = std::mem::take(&mut self.stages);
-        self.published.bytes_written += register::commit_stages(tables, scope, stages).await?;
+        self.published.bytes_written += self.target.commit_stages(stages).await?;
         self.published.bytes_written +=
             self.target.commit_listings(&self.known, &self.run_id).await?;
         let shrunk = std::mem::take(&mut self.shrunk);
-        let keys = shrunk.iter().map(|ended| ended.key.clone()).collect();
-        let changes = shrunk.into_iter().map(Change::Ended).collect();
-        self.published.bytes_written += self.target.register(changes).await?;
-        self.target.staging.remove(keys).await?;
+        self.published.bytes_written += self.target.keep_longer(shrunk).await?;
         Ok(())
     }
 

@@ -4,13 +4,16 @@
 //! a session is said in `publish` and `register`.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use deltalake_core::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake_core::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake_core::kernel::{Action, LogicalFileView, StructField, StructType, Transaction};
+use deltalake_core::logstore::{
+    LogStore, LogStoreFactory, StorageConfig, default_logstore, logstore_factories,
+};
 use deltalake_core::protocol::{DeltaOperation, SaveMode};
 use deltalake_core::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake_core::{DeltaTable, DeltaTableBuilder, DeltaTableError};
@@ -21,11 +24,15 @@ use serde_json::Value;
 use super::LakeError;
 use super::parquet::writer_properties;
 use super::partition::Partition;
-use super::store::SyncedStore;
+use super::place::Place;
 use super::tables::{SCHEMA_VERSION, Table};
 
 /// The property of a table that names the version of its schema.
 const SCHEMA_PROPERTY: &str = "ivsight.schema";
+
+/// Tables whose commits follow from what was read of them, and so are never put on top of another writer's: two commits
+/// that add the same row are no conflict to Delta, and neither is one to `sessions` that names outdated versions.
+const REWRITTEN: [Table; 2] = [Table::Sessions, Table::Stages];
 
 /// Bytes after which a rewritten file is ended: what a reader takes in a second or two, and memory while it is written.
 pub const FILE_BYTES: i64 = 32 * 1024 * 1024;
@@ -33,7 +40,7 @@ pub const FILE_BYTES: i64 = 32 * 1024 * 1024;
 /// The tables of one lake.
 #[derive(Clone, Debug)]
 pub struct Tables {
-    root: PathBuf,
+    place: Place,
     store: Arc<dyn ObjectStore>,
 }
 
@@ -47,23 +54,33 @@ pub struct CommitNote {
 }
 
 impl Tables {
-    /// The tables in a folder. It need not hold any yet.
+    /// The tables of a place. It need not hold any yet.
     #[must_use]
-    pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), store: Arc::new(SyncedStore::new(root)) }
+    pub fn new(place: &Place) -> Self {
+        if let Place::Bucket(_) = place {
+            logs_in_buckets();
+        }
+        Self { place: place.clone(), store: place.table_store() }
     }
 
     /// Whether the table has been made: its log holds a commit.
-    #[must_use]
-    pub fn exists(&self, table: Table) -> bool {
-        let log = self.root.join(table.name()).join("_delta_log");
-        let Ok(entries) = std::fs::read_dir(log) else { return false };
-        entries.flatten().any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
+    ///
+    /// # Errors
+    /// Where the bucket can't be listed.
+    pub async fn exists(&self, table: Table) -> Result<bool, LakeError> {
+        let log = format!("{}/_delta_log", table.name());
+        let names = match &self.place {
+            Place::Folder(lake) => {
+                let Ok(entries) = std::fs::read_dir(lake.join(log)) else { return Ok(false) };
+                let names = entries.flatten().map(|entry| entry.file_name());
+                names.map(|name| name.to_string_lossy().into_owned()).collect()
+            }
+            Place::Bucket(bucket) => bucket.names(&bucket.path(&log)).await?.0,
+        };
+        Ok(names.iter().any(|name| {
             name.starts_with(|c: char| c.is_ascii_digit())
                 && (name.ends_with(".json") || name.ends_with(".parquet"))
-        })
+        }))
     }
 
     /// Opens a table at its newest version, or at the one that is asked for.
@@ -89,7 +106,7 @@ impl Tables {
         table: Table,
         metadata: Vec<(String, Value)>,
     ) -> Result<(), LakeError> {
-        if self.exists(table) {
+        if self.exists(table).await? {
             return Ok(());
         }
         let empty =
@@ -102,18 +119,46 @@ impl Tables {
             .with_partition_columns(table.partition_names().iter().copied())
             .with_configuration([(SCHEMA_PROPERTY, Some(SCHEMA_VERSION.to_string()))])
             .with_raise_if_key_not_exists(false)
-            .with_commit_properties(CommitProperties::default().with_metadata(metadata))
+            // Nobody makes a table that another has made meanwhile.
+            .with_commit_properties(
+                CommitProperties::default().with_metadata(metadata).with_max_retries(0),
+            )
             .await;
-        created.map(|_| ()).map_err(|source| LakeError::commit(table, source))
+        match created {
+            Err(_) if self.exists(table).await? => Ok(()),
+            created => created.map(|_| ()).map_err(|source| LakeError::commit(table, source)),
+        }
     }
 
     fn builder(&self, table: Table) -> Result<DeltaTableBuilder, LakeError> {
-        let folder = self.root.join(table.name());
-        let url = url::Url::from_directory_path(&folder)
-            .map_err(|()| LakeError::NotAbsolute { path: folder })?;
+        let url = self.place.table_url(table)?;
         Ok(DeltaTableBuilder::from_url(url.clone())
             .map_err(|source| LakeError::open(table, source))?
             .with_storage_backend(Arc::clone(&self.store), url))
+    }
+}
+
+/// Delta's library keeps logs by the scheme of their URL, and knows none of buckets unless it is told: the same as for
+/// folders, since a bucket refuses to create what is there.
+fn logs_in_buckets() {
+    static TOLD: std::sync::Once = std::sync::Once::new();
+    TOLD.call_once(|| {
+        let scheme = url::Url::parse("s3://").expect("it is a URL");
+        logstore_factories().insert(scheme, Arc::new(ConditionalLogs));
+    });
+}
+
+struct ConditionalLogs;
+
+impl LogStoreFactory for ConditionalLogs {
+    fn with_options(
+        &self,
+        prefixed_store: Arc<dyn ObjectStore>,
+        root_store: Arc<dyn ObjectStore>,
+        location: &url::Url,
+        options: &StorageConfig,
+    ) -> deltalake_core::DeltaResult<Arc<dyn LogStore>> {
+        Ok(default_logstore(prefixed_store, root_store, location, options))
     }
 }
 
@@ -351,6 +396,9 @@ impl FileWriter {
         self.close_file().await?;
         let table = self.table;
         let mut properties = CommitProperties::default().with_metadata(note.metadata);
+        if REWRITTEN.contains(&table) {
+            properties = properties.with_max_retries(0);
+        }
         if let Some((application, number)) = note.transaction {
             properties =
                 properties.with_application_transaction(Transaction::new(application, number));
@@ -375,6 +423,9 @@ impl FileWriter {
                 DeltaTableError::Transaction {
                     source: TransactionError::CommitConflict(conflict),
                 } => LakeError::Outrun { table, reason: conflict.to_string() },
+                DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) } => {
+                    LakeError::Outrun { table, reason: "its newest version is another".to_owned() }
+                }
                 other => LakeError::commit(table, other),
             })?;
         Ok((committed.version(), self.bytes_written))

@@ -16,11 +16,21 @@ pub enum LakeError {
         /// The path of the lake.
         path: PathBuf,
     },
-    /// The lake is not in a folder.
-    #[error("this version can't use the lake `{url}`")]
-    Remote {
-        /// Where it would be.
-        url: String,
+    /// The name of the lake is neither a path nor that of a bucket.
+    #[error("`{text}` is neither a folder nor `s3://BUCKET/PREFIX`")]
+    Address {
+        /// The name as it was given.
+        text: String,
+    },
+    /// The bucket refuses, or can't be reached.
+    #[error("cannot {action} `{place}`")]
+    Bucket {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        place: String,
+        /// What the store said.
+        source: object_store::Error,
     },
     /// The path of the lake is that of a file.
     #[error("the lake `{}` is a file, not a folder", path.display())]
@@ -140,6 +150,9 @@ impl LakeError {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if let Some(hint) = store_hint(self) {
+            return Some(hint.to_owned());
+        }
         let hint = match self {
             Self::Missing { path } => {
                 return Some(format!(
@@ -147,7 +160,11 @@ impl LakeError {
                     path.display()
                 ));
             }
-            Self::Remote { .. } | Self::NotAFolder { .. } => "name a folder with `--lake`",
+            Self::Address { .. } => "name a folder or `s3://BUCKET/PREFIX` with `--lake`",
+            Self::NotAFolder { .. } => "name a folder with `--lake`",
+            Self::Bucket { .. } | Self::Lock(LockError::Store { .. }) => {
+                "check the bucket, its region and AWS_ENDPOINT_URL_S3"
+            }
             Self::Io { .. } | Self::Lock(LockError::Io { .. }) => {
                 "check the path, its owner and the free space of the disk"
             }
@@ -161,6 +178,10 @@ impl LakeError {
             Self::Outrun { .. } | Self::Lock(LockError::Held { .. }) => {
                 "let the other run finish, then run the same command again"
             }
+            Self::Lock(LockError::Lost { .. } | LockError::Lapsed { .. }) => {
+                "nothing that was fetched is lost: another run goes on from here; check the \
+                 network between this machine and the bucket"
+            }
             Self::StagedMissing { .. } => {
                 "files in `_inflight` were removed or damaged: restore them from a backup"
             }
@@ -172,5 +193,54 @@ impl LakeError {
             Self::NotAbsolute { .. } => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// What to do about what the store said, where that is at the bottom of it.
+fn store_hint(error: &LakeError) -> Option<&'static str> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<object_store::Error>() {
+            return hint_of(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn hint_of(error: &object_store::Error) -> Option<&'static str> {
+    let text = error.to_string();
+    let says = |codes: &[&str]| codes.iter().any(|code| text.contains(code));
+    if says(&["ExpiredToken", "TokenRefreshRequired", "RequestExpired"]) {
+        return Some("renew the credentials (for SSO `aws sso login`) and run again");
+    }
+    if says(&["InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"]) {
+        return Some(
+            "the bucket does not accept these credentials: set AWS_PROFILE or give `--lake-profile`",
+        );
+    }
+    if says(&["NoSuchBucket", "Bucket '"]) {
+        return Some("create the bucket, or name another with `--lake`");
+    }
+    if says(&["redirect", "PermanentRedirect", "AuthorizationHeaderMalformed"]) {
+        return Some(
+            "the bucket is in another region: give `--lake-profile` with a profile of its region",
+        );
+    }
+    // A folder's store has such errors too.
+    if !says(&["Error performing", "HTTP error", "no answer within", "AWS credentials"]) {
+        return None;
+    }
+    match error {
+        object_store::Error::PermissionDenied { .. } => Some(
+            "allow what `ivsight schema --iam --lake s3://BUCKET/PREFIX` prints for these credentials",
+        ),
+        object_store::Error::Unauthenticated { .. } => {
+            Some("set AWS_PROFILE or give `--lake-profile` (for SSO run `aws sso login` first)")
+        }
+        object_store::Error::Generic { .. } => {
+            Some("check the network and AWS_ENDPOINT_URL_S3; nothing that was fetched is lost")
+        }
+        _ => None,
     }
 }

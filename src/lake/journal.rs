@@ -12,6 +12,7 @@ use super::batch::{
     ReplicationRequestRow, replication_requests_from_batch, replication_requests_to_batch,
 };
 use super::delta::{self, CommitNote, FileWriter};
+use super::held::commit_under;
 use super::lock::Lock;
 use super::partition::Partition;
 use super::tables::Table;
@@ -19,8 +20,6 @@ use super::{Lake, LakeError};
 use crate::model::Scope;
 
 const TABLE: Table = Table::ReplicationRequests;
-/// Times that a commit is begun anew because one that takes no turn came between.
-const COMMIT_ATTEMPTS_MAX: u32 = 5;
 
 /// A request that is in the journal.
 #[derive(Clone, Debug)]
@@ -39,15 +38,10 @@ impl Lake {
         let scope = request.route.source_stage_arn.scope().clone();
         let holder = holder(request);
         self.prepare(&scope, &holder).await?;
-        let _turn = Lock::journal(self.path(), &holder).await?;
-        let mut attempts = 1;
-        loop {
-            match self.add_request(&scope, request).await {
-                Err(LakeError::Outrun { .. }) if attempts < COMMIT_ATTEMPTS_MAX => attempts += 1,
-                Err(error) => return Err(error),
-                Ok(path) => return Ok(Entry { scope, path }),
-            }
-        }
+        let turn = Lock::journal(self.place(), &holder).await?;
+        let added = commit_under(&[&turn], || self.add_request(&scope, request)).await;
+        turn.release().await;
+        Ok(Entry { path: added?, scope })
     }
 
     /// Gives the file that the request was written to.
@@ -76,14 +70,11 @@ impl Lake {
         entry: &Entry,
         request: &ReplicationRequestRow,
     ) -> Result<(), LakeError> {
-        let _turn = Lock::journal(self.path(), &holder(request)).await?;
-        let mut attempts = 1;
-        loop {
-            match self.replace_request(entry, request).await {
-                Err(LakeError::Outrun { .. }) if attempts < COMMIT_ATTEMPTS_MAX => attempts += 1,
-                done => return done,
-            }
-        }
+        let turn = Lock::journal(self.place(), &holder(request)).await?;
+        let replace = || self.replace_request(entry, request);
+        let replaced = commit_under(&[&turn], replace).await;
+        turn.release().await;
+        replaced
     }
 
     async fn replace_request(

@@ -1,21 +1,27 @@
 //! Who may write: one collector for each scope of a lake, one publication and one request of the journal at a time for
 //! the whole of it.
 //!
-//! Local locks are the kernel's own on an open file, so a dead holder holds nothing. What the file says is for people.
+//! In a folder it is the kernel that says who; in a bucket it is a lease, an object that its holder renews. A lease can be
+//! lost while its holder still works, so whoever writes asks [`Lock::confirm`] before each step. Nothing rests on that alone:
+//! a commit of somebody whose lease was lost is refused by the numbers in the tables.
 
-use std::fs::{File, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+mod kernel;
+mod lease;
+
 use std::path::{Path, PathBuf};
 
+use self::kernel::KernelLock;
+use self::lease::Lease;
+use super::place::Place;
 use crate::model::Scope;
 
-/// A lock could not be had.
+/// A lock could not be had, or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Somebody else holds it.
     #[error("`{}` is held by {holder}", path.display())]
     Held {
-        /// The file that stands for the lock.
+        /// The file or object that stands for the lock.
         path: PathBuf,
         /// What the holder wrote about itself.
         holder: String,
@@ -28,13 +34,36 @@ pub enum LockError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The object that stands for the lock can't be used.
+    #[error("cannot lock `{}`", path.display())]
+    Store {
+        /// The object that stands for the lock.
+        path: PathBuf,
+        /// What the store said.
+        source: object_store::Error,
+    },
+    /// It was taken by another process, after this one had not renewed it for minutes.
+    #[error("`{}` was taken over by another process", path.display())]
+    Lost {
+        /// The object that stands for the lock.
+        path: PathBuf,
+    },
+    /// It was not renewed for so long that another process may have taken it.
+    #[error("`{}` could not be renewed in time", path.display())]
+    Lapsed {
+        /// The object that stands for the lock.
+        path: PathBuf,
+    },
 }
 
-/// A lock that is held until this is dropped.
+/// A lock that is held until it is released or dropped.
 #[derive(Debug)]
-pub struct Lock {
-    file: File,
-    path: PathBuf,
+pub struct Lock(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Kernel(KernelLock),
+    Lease(Lease),
 }
 
 impl Lock {
@@ -42,86 +71,92 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError::Held`] while another process collects this scope of this lake.
-    pub fn scope(lake: &Path, scope: &Scope, holder: &str) -> Result<Self, LockError> {
-        let path = locks(lake).join(scope.account_id.as_str()).join(scope.region.as_str());
-        let mut lock = Self::open(path)?;
-        match lock.file.try_lock() {
-            Ok(()) => lock.sign(holder),
-            Err(TryLockError::WouldBlock) => {
-                let holder = lock.read_holder();
-                Err(LockError::Held { path: lock.path, holder })
+    pub async fn scope(place: &Place, scope: &Scope, holder: &str) -> Result<Self, LockError> {
+        let name = format!("{}/{}", scope.account_id, scope.region);
+        Ok(Self(match place {
+            Place::Folder(lake) => Kind::Kernel(KernelLock::take(&file(lake, &name), holder)?),
+            Place::Bucket(bucket) => {
+                let path = bucket.path(&format!("{FOLDER}/{name}"));
+                Kind::Lease(Lease::take(bucket, path, holder).await?)
             }
-            Err(TryLockError::Error(source)) => Err(LockError::Io { path: lock.path, source }),
-        }
+        }))
     }
 
     /// Waits for the turn to write to the register. Whoever has it needs seconds.
     ///
     /// # Errors
-    /// [`LockError::Io`] where the file can't be used.
-    pub async fn publish(lake: &Path, holder: &str) -> Result<Self, LockError> {
-        Self::wait(locks(lake).join("publish"), holder).await
+    /// Where the file or object can't be used.
+    pub async fn publish(place: &Place, holder: &str) -> Result<Self, LockError> {
+        Self::wait(place, "publish", holder).await
     }
 
     /// Waits for the turn to write to the journal. Whoever has it needs a moment.
     ///
     /// # Errors
-    /// [`LockError::Io`] where the file can't be used.
-    pub async fn journal(lake: &Path, holder: &str) -> Result<Self, LockError> {
-        Self::wait(locks(lake).join("journal"), holder).await
+    /// Where the file or object can't be used.
+    pub async fn journal(place: &Place, holder: &str) -> Result<Self, LockError> {
+        Self::wait(place, "journal", holder).await
     }
 
-    async fn wait(path: PathBuf, holder: &str) -> Result<Self, LockError> {
-        let holder = holder.to_owned();
-        // The kernel's lock blocks the thread that waits for it, so that must not be one that polls others.
-        let waiting = tokio::task::spawn_blocking(move || {
-            let lock = Self::open(path)?;
-            match lock.file.lock() {
-                Ok(()) => lock.sign(&holder),
-                Err(source) => Err(LockError::Io { path: lock.path, source }),
+    async fn wait(place: &Place, name: &str, holder: &str) -> Result<Self, LockError> {
+        Ok(Self(match place {
+            Place::Folder(lake) => Kind::Kernel(KernelLock::wait(file(lake, name), holder).await?),
+            Place::Bucket(bucket) => {
+                let path = bucket.path(&format!("{FOLDER}/{name}"));
+                Kind::Lease(Lease::wait(bucket, path, holder).await?)
             }
-        });
-        waiting.await.expect("waiting does not panic")
+        }))
     }
 
-    fn open(path: PathBuf) -> Result<Self, LockError> {
-        let open = || {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            // Not truncated: until the lock is ours, the text is the holder's.
-            File::options().create(true).truncate(false).read(true).write(true).open(&path)
+    /// How often it has changed hands; what a holder writes outside the tables carries this number, so that what an
+    /// earlier holder wrote late is known as such. 0 where a dead holder holds nothing.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        match &self.0 {
+            Kind::Kernel(_) => 0,
+            Kind::Lease(lease) => lease.generation(),
+        }
+    }
+
+    /// Whether it is still held, as far as this process can tell without asking.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] or [`LockError::Lapsed`] where it is not.
+    pub fn check(&self) -> Result<(), LockError> {
+        match &self.0 {
+            Kind::Kernel(_) => Ok(()),
+            Kind::Lease(lease) => lease.check(),
+        }
+    }
+
+    /// Makes sure that it is still held.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] or [`LockError::Lapsed`] where it is not.
+    pub async fn confirm(&self) -> Result<(), LockError> {
+        match &self.0 {
+            Kind::Kernel(_) => Ok(()),
+            Kind::Lease(lease) => lease.confirm().await,
+        }
+    }
+
+    /// Lets go, so that the next one need not wait. Where that fails, time does it.
+    pub async fn release(&self) {
+        let released = match &self.0 {
+            Kind::Kernel(lock) => lock.release(),
+            Kind::Lease(lease) => lease.release().await,
         };
-        match open() {
-            Ok(file) => Ok(Self { file, path }),
-            Err(source) => Err(LockError::Io { path, source }),
-        }
-    }
-
-    fn sign(mut self, holder: &str) -> Result<Self, LockError> {
-        let written = self
-            .file
-            .set_len(0)
-            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
-            .and_then(|_| self.file.write_all(holder.as_bytes()));
-        match written {
-            Ok(()) => Ok(self),
-            Err(source) => Err(LockError::Io { path: self.path, source }),
-        }
-    }
-
-    fn read_holder(&mut self) -> String {
-        const HOLDER_LENGTH_MAX: u64 = 500;
-        let mut text = String::new();
-        match (&self.file).take(HOLDER_LENGTH_MAX).read_to_string(&mut text) {
-            Ok(_) if !text.is_empty() => text,
-            _ => "another process".to_owned(),
+        if let Err(error) = released {
+            tracing::warn!("a lock was not released: {error}");
         }
     }
 }
 
-fn locks(lake: &Path) -> PathBuf {
-    lake.join("_locks")
+/// Where locks lie in a lake.
+pub(super) const FOLDER: &str = "_locks";
+
+fn file(lake: &Path, name: &str) -> PathBuf {
+    lake.join(FOLDER).join(name)
 }
 
 #[cfg(test)]
@@ -134,16 +169,20 @@ mod tests {
         StageArn::parse(&arn).unwrap().scope().clone()
     }
 
-    #[test]
-    fn the_second_is_told_who_the_first_is() {
-        let lake = tempfile::tempdir().unwrap();
-        let first = Lock::scope(lake.path(), &scope("111122223333"), "run 1 on host a").unwrap();
-        match Lock::scope(lake.path(), &scope("111122223333"), "run 2") {
+    #[tokio::test]
+    async fn the_second_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let lake = Place::folder(folder.path()).unwrap();
+        let one = scope("111122223333");
+        let first = Lock::scope(&lake, &one, "run 1 on host a").await.unwrap();
+        match Lock::scope(&lake, &one, "run 2").await {
             Err(LockError::Held { holder, .. }) => assert_eq!(holder, "run 1 on host a"),
             other => panic!("{other:?}"),
         }
-        Lock::scope(lake.path(), &scope("444455556666"), "another scope").unwrap();
-        drop(first);
-        Lock::scope(lake.path(), &scope("111122223333"), "run 3").unwrap();
+        Lock::scope(&lake, &scope("444455556666"), "another scope").await.unwrap();
+        first.release().await;
+        let third = Lock::scope(&lake, &one, "run 3").await.unwrap();
+        drop(third);
+        Lock::scope(&lake, &one, "run 4").await.unwrap();
     }
 }

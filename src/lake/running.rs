@@ -1,15 +1,13 @@
 //! The record of a run that is under way, so that the next one can say of it that it was killed.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
 use serde::{Deserialize, Serialize};
 
-use super::LakeError;
 use super::batch::{RunRow, RunStatus};
-use super::staging::SharedStaging;
-use super::store::sync_path;
-use crate::model::{Scope, Timestamp};
+use super::inflight::{InFlight, Name};
+use super::{Held, LakeError};
+use crate::model::Timestamp;
+
+const NAME: Name = Name { stem: "run", extension: "json" };
 
 /// A run that was begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,51 +25,40 @@ impl Running {
     ///
     /// # Errors
     /// Where it can't be written.
-    pub fn begin(&self, lake: &Path, scope: &Scope) -> Result<(), LakeError> {
-        let path = record(lake, scope);
-        let aside = path.with_extension("tmp");
-        let write = || {
-            let folder = SharedStaging::folder(lake, scope);
-            std::fs::create_dir_all(&folder)?;
-            let mut file = std::fs::File::create(&aside)?;
-            file.write_all(&serde_json::to_vec(self)?)?;
-            file.sync_all()?;
-            std::fs::rename(&aside, &path)?;
-            sync_path(&folder)
-        };
-        write().map_err(|source| LakeError::Io { action: "write", path: path.clone(), source })
+    pub async fn begin(&self, held: &Held) -> Result<(), LakeError> {
+        let bytes = serde_json::to_vec(self).expect("texts make JSON");
+        held.in_flight().write(NAME, held.lock.generation(), bytes).await
     }
 
-    /// The run that was begun in this scope and not ended. A record that can't be read is one that was being written.
+    /// Runs that were begun in this scope and not ended get their rows in `runs`, as killed some time before `now`.
+    /// A record that can't be read is one that was being written. Gives the bytes of new files.
     ///
     /// # Errors
-    /// Where the folder can't be read.
-    pub fn left_behind(lake: &Path, scope: &Scope) -> Result<Option<Self>, LakeError> {
-        let path = record(lake, scope);
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(LakeError::Io { action: "read", path, source }),
+    /// Where the records can't be read or removed, or the table can't be written.
+    pub async fn bury(held: &Held, now: Timestamp) -> Result<u64, LakeError> {
+        let mut bytes_written = 0;
+        // The oldest first.
+        for record in held.in_flight().read(NAME).await?.into_iter().rev() {
+            if let Ok(run) = serde_json::from_slice::<Self>(&record.bytes) {
+                bytes_written += held.append_run(run.killed(now)).await?;
+            }
+            held.in_flight().remove(record.at).await?;
         }
+        Ok(bytes_written)
     }
 
     /// Removes the record: the run has its row in `runs`.
     ///
     /// # Errors
     /// Where it can't be removed.
-    pub fn end(lake: &Path, scope: &Scope) -> Result<(), LakeError> {
-        let path = record(lake, scope);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(LakeError::Io { action: "remove", path, source: error })
-            }
-            _ => Ok(()),
-        }
+    pub async fn end(held: &Held) -> Result<(), LakeError> {
+        let in_flight: InFlight<'_> = held.in_flight();
+        in_flight.remove(in_flight.at(NAME, held.lock.generation())).await
     }
 
     /// The row of a run that was killed: all that is known of it. It ended some time before `now`.
     #[must_use]
-    pub fn killed(self, now: Timestamp) -> RunRow {
+    fn killed(self, now: Timestamp) -> RunRow {
         RunRow {
             run_id: self.run_id,
             started_at: self.started_at,
@@ -91,8 +78,4 @@ impl Running {
             failures: Vec::new(),
         }
     }
-}
-
-fn record(lake: &Path, scope: &Scope) -> PathBuf {
-    SharedStaging::folder(lake, scope).join("run.json")
 }

@@ -1,7 +1,7 @@
 //! One state of the whole lake: `sessions` at its newest version, the data tables at the versions that its commit names,
 //! the others at their newest.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::LakeError;
 use super::delta::Tables;
+use super::place::Place;
 use super::register::{self, Versions};
 use super::tables::Table;
 
@@ -22,13 +23,20 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A snapshot of the lake at `path`, which is taken when its first table is asked for.
+    /// A snapshot of a lake, which is taken when its first table is asked for.
     ///
     /// # Errors
     /// Where there is no lake.
-    pub fn of(path: &Path) -> Result<Self, LakeError> {
-        let path = existing_lake(path)?;
-        Ok(Self { tables: Tables::new(&path), sessions: OnceCell::new() })
+    pub async fn of(place: &Place) -> Result<Self, LakeError> {
+        let tables = Tables::new(place);
+        let is_there = match place {
+            Place::Folder(path) => is_folder(&path.join(Table::Sessions.name()))?,
+            Place::Bucket(_) => tables.exists(Table::Sessions).await?,
+        };
+        if !is_there {
+            return Err(LakeError::Missing { path: place.to_path() });
+        }
+        Ok(Self { tables, sessions: OnceCell::new() })
     }
 
     /// A table of this state.
@@ -68,22 +76,10 @@ impl Snapshot {
     }
 }
 
-/// The absolute path of a lake that is there.
-fn existing_lake(path: &Path) -> Result<PathBuf, LakeError> {
-    super::refuse_url(path)?;
+fn is_folder(path: &Path) -> Result<bool, LakeError> {
     match std::fs::metadata(path) {
-        Ok(metadata) if !metadata.is_dir() => Err(LakeError::NotAFolder { path: path.to_owned() }),
-        Ok(_) if !path.join("sessions").is_dir() => {
-            Err(LakeError::Missing { path: path.to_owned() })
-        }
-        Ok(_) => std::path::absolute(path).map_err(|source| LakeError::Io {
-            action: "find",
-            path: path.to_owned(),
-            source,
-        }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(LakeError::Missing { path: path.to_owned() })
-        }
+        Ok(metadata) => Ok(metadata.is_dir()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(LakeError::Io { action: "read", path: path.to_owned(), source }),
     }
 }

@@ -109,6 +109,15 @@ impl Table {
         }
     }
 
+    /// The columns that name the session that a row belongs to.
+    #[must_use]
+    pub fn session_names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Replicas => ("source_stage_arn", "source_session_id"),
+            _ => ("stage_arn", "session_id"),
+        }
+    }
+
     /// The Arrow schema, the partition columns first.
     #[must_use]
     pub fn schema(self) -> SchemaRef {

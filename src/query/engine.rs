@@ -91,6 +91,9 @@ impl Engine {
         }
         let runtime =
             runtime.build_arc().map_err(|error| Error::Setup { message: error.to_string() })?;
+        if let Some((url, store)) = source.store() {
+            runtime.register_object_store(&url, store);
+        }
         let state = SessionStateBuilder::new()
             .with_config(session_config(options))
             .with_runtime_env(runtime)

@@ -1,34 +1,39 @@
-//! The lake on disk as a source of tables.
+//! The lake as a source of tables.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
+use object_store::ObjectStore;
+use url::Url;
 
 use super::source::{Snapshot, Source, SourceError};
+use crate::lake::place::Place;
 use crate::lake::snapshot::Snapshot as LakeSnapshot;
 use crate::lake::tables::Table;
 
-/// A lake in a folder. It is opened when a statement names one of its tables, so that others need none.
+/// A lake. It is opened when a statement names one of its tables, so that others need none.
 #[derive(Clone, Debug)]
 pub struct LakeSource {
-    path: PathBuf,
+    place: Place,
 }
 
 impl LakeSource {
-    /// The lake at a path.
+    /// The lake at a place.
     #[must_use]
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    pub fn new(place: &Place) -> Self {
+        Self { place: place.clone() }
     }
 }
 
 #[async_trait::async_trait]
 impl Source for LakeSource {
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError> {
-        let snapshot =
-            LakeSnapshot::of(&self.path).map_err(|error| SourceError::Lake(Box::new(error)))?;
-        Ok(Arc::new(snapshot))
+        let snapshot = LakeSnapshot::of(&self.place).await;
+        Ok(Arc::new(snapshot.map_err(|error| SourceError::Lake(Box::new(error)))?))
+    }
+
+    fn store(&self) -> Option<(Url, Arc<dyn ObjectStore>)> {
+        self.place.engine_store()
     }
 }
 

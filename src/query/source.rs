@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
+use object_store::ObjectStore;
+use url::Url;
 
 use crate::lake::tables::Table;
 
@@ -14,6 +16,11 @@ use crate::lake::tables::Table;
 pub trait Source: std::fmt::Debug + Send + Sync {
     /// Fixes what one statement sees, whatever is published meanwhile. Called once for each statement.
     async fn snapshot(&self) -> Result<Arc<dyn Snapshot>, SourceError>;
+
+    /// The store that its files lie in, where the engine does not know it by itself.
+    fn store(&self) -> Option<(Url, Arc<dyn ObjectStore>)> {
+        None
+    }
 }
 
 /// One state of a lake.

@@ -3,4 +3,5 @@
 mod config;
 mod mistakes;
 mod query;
+mod sample;
 mod status;

@@ -7,6 +7,7 @@ mod finality;
 mod giving_up;
 mod killed;
 mod locks;
+mod recovery;
 mod signals;
 mod summary;
-mod truth;
+pub(crate) mod truth;

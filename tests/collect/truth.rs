@@ -10,7 +10,7 @@ use crate::support::{Fate, LakeFiles, TestBed, assert_same, budget, counts, only
 
 /// Every table against the truth, and what must hold of any lake.
 #[track_caller]
-pub(super) fn assert_truth(bed: &TestBed) {
+pub(crate) fn assert_truth(bed: &TestBed) {
     let (lake, settled) = (bed.lake(), bed.settled());
     assert_same("sessions", &lake.rows("sessions"), &settled.sessions());
     assert_same("participants", &lake.rows("participants"), &settled.participants());
@@ -21,7 +21,7 @@ pub(super) fn assert_truth(bed: &TestBed) {
 
 /// No key stands twice in any table.
 #[track_caller]
-pub(super) fn assert_unique(lake: &LakeFiles) {
+pub(crate) fn assert_unique(lake: &LakeFiles) {
     const SESSION: [&str; 2] = ["stage_arn", "session_id"];
     const PERSON: [&str; 3] = ["stage_arn", "session_id", "participant_id"];
     const EVENT: [&str; 13] = [

@@ -16,19 +16,19 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::{keys, several_runs, take_back};
-use crate::support::{LakeFiles, LiveFile, Ran, Running, TestBed};
+use super::{keys, several_runs};
+use crate::support::{LakeFiles, LiveFile, Ran, Running, TestBed, copy, take_back};
 
 const TABLES: [&str; 7] =
     ["events", "intervals", "participants", "replicas", "sessions", "stages", "runs"];
 
 /// The rows of every table, without their order.
-fn rows(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn rows(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
     TABLES.into_iter().map(|table| (table, sorted(&lake.rows(table)))).collect()
 }
 
 /// The rows that our own reader sees of the data tables.
-fn rows_named(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn rows_named(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
     let versions = lake.commits("sessions").last().unwrap().named_versions();
     let named = |table: &'static str| (table, sorted(&lake.rows_at(table, versions[table])));
     LakeFiles::DATA.into_iter().map(named).collect()
@@ -40,7 +40,7 @@ fn sorted(rows: &[Value]) -> Vec<String> {
     lines
 }
 
-fn on_lake(bed: &TestBed, args: &[&str]) -> Ran {
+pub(super) fn on_lake(bed: &TestBed, args: &[&str]) -> Ran {
     bed.ivsight(&[args, &["--lake", "lake"]].concat())
 }
 
@@ -55,7 +55,7 @@ fn parquet_n(folder: &Path) -> usize {
 }
 
 /// A lake of many small files: every session collected by a run of its own, as an hourly job does.
-fn scattered() -> TestBed {
+pub(super) fn scattered() -> TestBed {
     let bed = several_runs();
     let arns: Vec<String> =
         bed.server.truth().stages.iter().map(|stage| stage.arn().to_owned()).collect();
@@ -91,7 +91,9 @@ fn compacting_leaves_the_rows_and_fewer_files_and_the_next_has_nothing_to_do() {
     assert_eq!(TABLES.map(commits), before);
 }
 
-fn rows_of_data(all: &BTreeMap<&'static str, Vec<String>>) -> BTreeMap<&'static str, Vec<String>> {
+pub(super) fn rows_of_data(
+    all: &BTreeMap<&'static str, Vec<String>>,
+) -> BTreeMap<&'static str, Vec<String>> {
     LakeFiles::DATA.into_iter().map(|table| (table, all[table].clone())).collect()
 }
 
@@ -188,24 +190,21 @@ fn compacting_that_is_killed_at_any_moment_costs_nothing() {
     assert!(killed_n > 2, "{killed_n} of 10 were killed in time");
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, target).unwrap();
-        }
-    }
-}
-
 /// Replaces the rows of a table's file with the most sessions, behind the lake's back.
 fn tamper(bed: &TestBed, table: &str, change: impl Fn(&RecordBatch) -> Vec<RecordBatch>) {
     let files = bed.lake().files(table, u64::MAX);
     let sessions_n = |file: &&LiveFile| keys(&file.rows(&bed.lake_path())).len();
-    let path = bed.lake_path().join(files.iter().max_by_key(sessions_n).unwrap().path());
+    tamper_file(bed, table, files.iter().max_by_key(sessions_n).unwrap(), change);
+}
+
+/// Replaces the rows of one file, behind the lake's back.
+pub(super) fn tamper_file(
+    bed: &TestBed,
+    table: &str,
+    file: &LiveFile,
+    change: impl Fn(&RecordBatch) -> Vec<RecordBatch>,
+) {
+    let path = bed.lake_path().join(file.path());
     let old = fs::metadata(&path).unwrap().len();
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
     let schema = builder.schema().clone();
@@ -240,7 +239,7 @@ fn broken(bed: &TestBed) -> Vec<(String, String)> {
     breaches.iter().map(|it| (text(it, "promise"), text(it, "table"))).collect()
 }
 
-fn without_first(batch: &RecordBatch) -> Vec<RecordBatch> {
+pub(super) fn without_first(batch: &RecordBatch) -> Vec<RecordBatch> {
     vec![batch.slice(1, batch.num_rows() - 1)]
 }
 

@@ -1,6 +1,7 @@
 //! Tests of `lake`: what other engines see of the tables, commit by commit.
 
 mod maintain;
+mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::Path;
 use ivsight::sim::{Config, Scenario, World};
 use serde_json::Value;
 
-use crate::support::{Commit, LakeFiles, TestBed, only, text};
+use crate::support::{Commit, LakeFiles, TestBed, only, take_back, text};
 
 const APPLICATION: &str = "ivsight/111122223333/us-west-2";
 
@@ -80,15 +81,6 @@ fn assert_numbered_and_never_behind(lake: &LakeFiles) {
         .map(|table| (table.to_owned(), lake.commits(table).last().unwrap().version))
         .collect();
     assert_eq!(last, newest);
-}
-
-/// Takes the newest commit of a table back, as a reader would see it a moment earlier.
-fn take_back(lake: &Path, table: &str) {
-    let log = lake.join(table).join("_delta_log");
-    let mut names: Vec<_> = fs::read_dir(&log).unwrap().map(|it| it.unwrap().path()).collect();
-    names.retain(|path| path.extension().is_some_and(|it| it == "json"));
-    names.sort();
-    fs::remove_file(names.pop().unwrap()).unwrap();
 }
 
 #[test]

@@ -11,11 +11,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{LakeFiles, Settled};
+use super::{BUCKET, KEY, LakeFiles, S3Server, Settled};
+
+/// The lake's part of a bucket.
+const PREFIX: &str = "lakes/one";
 
 /// A simulator that listens, and a folder for a lake. Everything is gone when it is dropped.
 pub(crate) struct TestBed {
     pub(crate) server: Server,
+    /// Where the lake is, if not in the folder.
+    pub(crate) s3: Option<S3Server>,
     folder: TempDir,
     runtime: Runtime,
 }
@@ -52,7 +57,22 @@ impl TestBed {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let clock = SystemClock::shared();
         let server = runtime.block_on(Server::serve(world, config, address, clock)).unwrap();
-        Self { server, folder: TempDir::new().unwrap(), runtime }
+        Self { server, s3: None, folder: TempDir::new().unwrap(), runtime }
+    }
+
+    /// The same, and the lake lies in a bucket.
+    pub(crate) fn in_bucket(self) -> Self {
+        Self { s3: Some(S3Server::start()), ..self }
+    }
+
+    /// The bucket that the lake lies in.
+    pub(crate) fn s3(&self) -> &S3Server {
+        self.s3.as_ref().unwrap()
+    }
+
+    /// The lake as the command line names it.
+    pub(crate) fn lake_name(&self) -> String {
+        self.s3.as_ref().map_or_else(|| "lake".to_owned(), |_| format!("s3://{BUCKET}/{PREFIX}"))
     }
 
     /// The same lake, and another service: another account, say.
@@ -67,7 +87,10 @@ impl TestBed {
     }
 
     pub(crate) fn lake_path(&self) -> PathBuf {
-        self.folder().join("lake")
+        match &self.s3 {
+            Some(s3) => s3.path(PREFIX),
+            None => self.folder().join("lake"),
+        }
     }
 
     /// The lake as its files tell it.
@@ -89,6 +112,10 @@ impl TestBed {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ivsight"));
         command.env_clear().current_dir(self.folder()).env("HOME", self.folder());
         command.stdin(Stdio::null());
+        if let Some(s3) = &self.s3 {
+            command.env("AWS_ENDPOINT_URL_S3", s3.endpoint_url());
+            command.env("AWS_ACCESS_KEY_ID", KEY.0).env("AWS_SECRET_ACCESS_KEY", KEY.1);
+        }
         command
     }
 
@@ -99,7 +126,7 @@ impl TestBed {
 
     /// Asks the lake.
     pub(crate) fn query(&self, args: &[&str]) -> Ran {
-        Ran::to_end(self.program().args(["query", "--lake", "lake"]).args(args))
+        Ran::to_end(self.program().args(["query", "--lake", &self.lake_name()]).args(args))
     }
 
     /// A run of the collector against the simulator, with its summary as JSON.
@@ -126,7 +153,7 @@ impl TestBed {
     /// The command of a run against another address.
     pub(crate) fn collector_of(&self, url: &str, args: &[&str]) -> Command {
         let mut command = self.program();
-        command.args(["collect", "--lake", "lake", "--endpoint-url", url]);
+        command.args(["collect", "--lake", &self.lake_name(), "--endpoint-url", url]);
         command.args(["--tps", "0", "--progress", "none", "--json"]).args(args);
         command
     }

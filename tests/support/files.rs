@@ -147,3 +147,26 @@ impl LiveFile {
         .collect()
     }
 }
+
+/// Takes the newest commit of a table back, as a reader would see it a moment earlier.
+pub(crate) fn take_back(lake: &Path, table: &str) {
+    let log = lake.join(table).join("_delta_log");
+    let mut names: Vec<_> = fs::read_dir(&log).unwrap().map(|it| it.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|it| it == "json"));
+    names.sort();
+    fs::remove_file(names.pop().unwrap()).unwrap();
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, target).unwrap();
+        }
+    }
+}

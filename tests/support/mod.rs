@@ -6,11 +6,13 @@ mod budget;
 mod clock;
 mod files;
 mod rows;
+mod s3;
 mod truth;
 
 pub(crate) use bed::{Ran, Running, TestBed, signal};
 pub(crate) use budget::{asked, budget, counts};
 pub(crate) use clock::HurriedClock;
-pub(crate) use files::{Commit, LakeFiles, LiveFile};
+pub(crate) use files::{Commit, LakeFiles, LiveFile, copy, take_back};
 pub(crate) use rows::{assert_same, only, text};
+pub(crate) use s3::{BUCKET, KEY, S3Server, is_mutation};
 pub(crate) use truth::{Fate, Settled};

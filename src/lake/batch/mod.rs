@@ -30,7 +30,9 @@ pub(super) use participants::{
     DetailsColumns, ParticipantColumns, ReplicaColumns, write_details, write_participant,
     write_replica,
 };
-pub use participants::{ParticipantBatch, ReplicaBatch, participants_from_batch};
+pub use participants::{
+    ParticipantBatch, ReplicaBatch, participants_from_batch, replicas_from_batch,
+};
 pub(super) use read::{Columns, KeyColumns, Maps, Text};
 pub use register::{sessions_from_batch, sessions_to_batch, stages_from_batch, stages_to_batch};
 pub use requests::{

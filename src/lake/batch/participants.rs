@@ -276,6 +276,15 @@ pub(in crate::lake) fn write_replica(row: &mut RowWriter<'_>, replica: &Replica)
         .text(replica.replication_state.as_ref().map(ReplicationState::as_str));
 }
 
+/// Rows of `replicas` in the order of the batch, without when they were listed.
+///
+/// # Errors
+/// [`BatchError`] where the batch is none of `replicas`.
+pub fn replicas_from_batch(batch: &RecordBatch) -> Result<Vec<Replica>, BatchError> {
+    let replicas = ReplicaColumns::new(&Columns::from(batch))?;
+    (0..batch.num_rows()).map(|row| replicas.get(row)).collect()
+}
+
 /// The columns of the service's fields of a replication.
 #[derive(Debug)]
 pub(in crate::lake) struct ReplicaColumns {

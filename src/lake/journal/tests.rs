@@ -40,7 +40,7 @@ async fn a_request_makes_the_lake_and_is_replaced_by_its_outcome() {
     let lake = Lake::at(&folder.path().join("new")).unwrap();
     let (one, two) = (request("1"), request("2"));
     let first = lake.journal(&one).await.unwrap();
-    assert!(lake.is_there());
+    assert!(lake.is_there().await.unwrap());
     assert_eq!(rows(&lake).await, std::slice::from_ref(&one));
     let second = lake.journal(&two).await.unwrap();
     lake.journal_outcome(&first, &accepted(&one)).await.unwrap();

@@ -13,7 +13,9 @@ use super::exclusive::move_snapshot;
 use super::sessions::SessionStream;
 use super::{Exclusive, vacuum};
 use crate::lake::delta::{self, CommitNote, FILE_BYTES, FileWriter};
+use crate::lake::leftovers;
 use crate::lake::partition::Partition;
+use crate::lake::place::Place;
 use crate::lake::register;
 use crate::lake::tables::Table;
 use crate::lake::{Lake, LakeError};
@@ -35,6 +37,8 @@ pub struct Compacted {
     pub version: u32,
     /// Each table.
     pub tables: Vec<CompactedTable>,
+    /// Files deleted that a killed process had begun and never named.
+    pub leftovers: u64,
 }
 
 /// What compacting did to a table.
@@ -62,24 +66,32 @@ pub struct CompactedTable {
 /// Where a table can't be read or written; what was committed by then stays, and is harmless.
 pub async fn compact(
     lake: &Lake,
-    _held: &Exclusive,
+    held: &Exclusive,
     now: Timestamp,
 ) -> Result<Compacted, LakeError> {
     let mut tables = Vec::new();
     for table in Table::DATA.into_iter().chain(UNSORTED) {
-        tables.push(compact_table(lake, table, now.date_naive()).await?);
+        tables.push(compact_table(lake, held, table, now.date_naive()).await?);
     }
+    held.confirm().await?;
     move_snapshot(lake).await?;
     for compacted in &mut tables {
         let table = Table::ALL.into_iter().find(|table| table.name() == compacted.table);
         let table = table.expect("it was one of them");
+        held.confirm().await?;
         compacted.files_vacuumed = vacuum::vacuum(lake, table, now).await?;
     }
-    Ok(Compacted { version: COMPACTED_VERSION, tables })
+    let leftovers = match lake.place() {
+        Place::Folder(path) => leftovers::sweep(path, now - vacuum::WRITING_MAX)?,
+        // An upload that was cut off never becomes an object; the bucket's lifecycle rule ends it.
+        Place::Bucket(_) => 0,
+    };
+    Ok(Compacted { version: COMPACTED_VERSION, tables, leftovers })
 }
 
 async fn compact_table(
     lake: &Lake,
+    held: &Exclusive,
     table: Table,
     today: NaiveDate,
 ) -> Result<CompactedTable, LakeError> {
@@ -107,6 +119,7 @@ async fn compact_table(
             }
         }
     }
+    held.confirm().await?;
     rewrite.commit().await
 }
 

@@ -13,7 +13,8 @@ use crate::lake::tables::Table;
 use crate::model::{ParticipantId, SessionKey};
 
 /// The events of a session, participant by participant.
-pub(super) struct People<'a> {
+#[derive(Debug)]
+pub struct People<'a> {
     stream: &'a mut SessionStream,
     session: &'a SessionKey,
     waiting: VecDeque<EventRow>,
@@ -25,9 +26,10 @@ impl<'a> People<'a> {
     }
 
     /// The next participant that has events, with all that stand side by side.
-    pub(super) async fn next(
-        &mut self,
-    ) -> Result<Option<(ParticipantId, Vec<EventRow>)>, LakeError> {
+    ///
+    /// # Errors
+    /// Where a file can't be read.
+    pub async fn next(&mut self) -> Result<Option<(ParticipantId, Vec<EventRow>)>, LakeError> {
         if self.waiting.is_empty() && !self.read().await? {
             return Ok(None);
         }

@@ -86,12 +86,13 @@ pub async fn plan(lake: &Lake, before: Timestamp) -> Result<Pruned, LakeError> {
 /// Where a table can't be read or written; the same again finishes it.
 pub async fn prune(
     lake: &Lake,
-    _held: &Exclusive,
+    held: &Exclusive,
     before: Timestamp,
     now: Timestamp,
 ) -> Result<Pruned, LakeError> {
     let pruned = plan(lake, before).await?;
     let days = days_before(lake, before).await?;
+    held.confirm().await?;
     rewrite_register(lake, &days, |row| SessionRow {
         pruned_at: row.pruned_at.or_else(|| is_due(&row, before).then_some(now)),
         ..row
@@ -108,8 +109,10 @@ pub async fn prune(
         .await?;
     }
     for table in Table::DATA {
+        held.confirm().await?;
         drop_rows(lake, table, &outdated).await?;
     }
+    held.confirm().await?;
     move_snapshot(lake).await?;
     Ok(pruned)
 }

@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use arrow::record_batch::RecordBatch;
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
-use futures::StreamExt;
 
 use crate::lake::LakeError;
 use crate::lake::batch::{BatchError, Columns, Text};
-use crate::lake::stream::{FileStream, stream_file};
+use crate::lake::stream::FileRows;
 use crate::lake::tables::Table;
 use crate::model::{SessionId, SessionKey, StageArn};
 
 /// A merge of files by session.
+#[derive(Debug)]
 pub(super) struct SessionStream {
     table: Table,
     inputs: Vec<Input>,
@@ -25,12 +25,13 @@ pub(super) struct SessionStream {
 }
 
 /// One file, and the batch that it is at.
+#[derive(Debug)]
 struct Input {
-    path: PathBuf,
-    stream: FileStream,
+    file: FileRows,
     batch: Option<Batch>,
 }
 
+#[derive(Debug)]
 struct Batch {
     rows: RecordBatch,
     stages: Text,
@@ -49,9 +50,8 @@ impl SessionStream {
     ) -> Result<Self, LakeError> {
         let mut inputs = Vec::with_capacity(files.len());
         for file in files {
-            let stream = stream_file(table, opened, file).await?;
-            let path = PathBuf::from(table.name()).join(file.object_store_path().as_ref());
-            let mut input = Input { path, stream, batch: None };
+            let file = FileRows::all(table, opened, file).await?;
+            let mut input = Input { file, batch: None };
             input.load(table).await?;
             inputs.push(input);
         }
@@ -79,9 +79,17 @@ impl SessionStream {
         };
         let rows = input.take(table).await?;
         if input.head().is_some_and(|head| head < session) {
-            self.disordered.push(input.path.clone());
+            self.disordered.push(input.file.path().clone());
         }
         Ok(rows)
+    }
+
+    /// Leaves out what stands before a session.
+    pub(super) async fn skip_to(&mut self, session: &SessionKey) -> Result<(), LakeError> {
+        while let Some(head) = self.head().filter(|head| *head < session).cloned() {
+            while self.take(&head).await?.is_some() {}
+        }
+        Ok(())
     }
 
     /// Files that turned out not to be sorted by session, so far.
@@ -116,27 +124,18 @@ impl Input {
     }
 
     async fn load(&mut self, table: Table) -> Result<(), LakeError> {
+        // The old batch goes before the next is read.
         self.batch = None;
-        while let Some(read) = self.stream.next().await {
-            let rows = read.map_err(|error| LakeError::Unreadable {
-                path: self.path.clone(),
-                source: error.into(),
-            })?;
-            if rows.num_rows() > 0 {
-                self.batch = Some(Batch::of(table, rows).map_err(|error| shape(table, error))?);
-                break;
-            }
-        }
+        let rows = self.file.next().await?;
+        let batch = rows.map(|rows| Batch::of(table, rows)).transpose();
+        self.batch = batch.map_err(|error| shape(table, error))?;
         Ok(())
     }
 }
 
 impl Batch {
     fn of(table: Table, rows: RecordBatch) -> Result<Self, BatchError> {
-        let (stage, session) = match table {
-            Table::Replicas => ("source_stage_arn", "source_session_id"),
-            _ => ("stage_arn", "session_id"),
-        };
+        let (stage, session) = table.session_names();
         let columns = Columns::from(&rows);
         let (stages, sessions) = (columns.text(stage)?, columns.text(session)?);
         let head = key(&stages, &sessions, 0)?;

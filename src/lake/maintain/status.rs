@@ -1,7 +1,6 @@
 //! What the lake holds: sessions by how far they are, how fresh they are, what is missing, and how big it all is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
 use chrono::TimeDelta;
@@ -14,9 +13,10 @@ use crate::lake::batch::{
     sessions_from_batch, stages_from_batch,
 };
 use crate::lake::delta;
-use crate::lake::publish;
+use crate::lake::inflight;
+use crate::lake::place::Place;
 use crate::lake::snapshot::Snapshot;
-use crate::lake::staging::{SharedStaging, StagedSize};
+use crate::lake::staging::StagedSize;
 use crate::lake::tables::Table;
 use crate::model::{Scope, SessionKey, StageArn, Timestamp};
 
@@ -139,20 +139,21 @@ pub struct TableSize {
 }
 
 impl Status {
-    /// Looks at the lake at `path`. `takes_stage` says which stages are asked for, by ARN and name; `now` is what ages
+    /// Looks at a lake. `takes_stage` says which stages are asked for, by ARN and name; `now` is what ages
     /// are measured from.
     ///
     /// # Errors
     /// Where there is no lake, or a table can't be read.
     pub async fn of(
-        path: &Path,
+        place: &Place,
         takes_stage: impl Fn(&StageArn, Option<&str>) -> bool,
         now: Timestamp,
     ) -> Result<Self, LakeError> {
-        let snapshot = Snapshot::of(path)?;
+        let snapshot = Snapshot::of(place).await?;
         let mut scopes = Scopes { takes_stage, now, found: BTreeMap::new() };
-        for scope in publish::scopes_in_flight(path)? {
-            scopes.of(&scope).staged = staged(path, &scope)?;
+        for scope in inflight::scopes(place).await? {
+            let StagedSize { sessions, bytes } = StagedSize::of(place, &scope).await?;
+            scopes.of(&scope).staged = Staged { sessions, bytes };
         }
         for table in Table::ALL {
             scopes.read(table, &snapshot).await?;
@@ -172,11 +173,6 @@ impl Status {
         self.scopes.is_empty()
             || self.scopes.iter().any(|scope| scope.collected_at.is_none_or(|at| at < since))
     }
-}
-
-fn staged(lake: &Path, scope: &Scope) -> Result<Staged, LakeError> {
-    let StagedSize { sessions, bytes } = StagedSize::of(&SharedStaging::folder(lake, scope))?;
-    Ok(Staged { sessions, bytes })
 }
 
 impl Sessions {

@@ -19,6 +19,9 @@ use crate::model::Timestamp;
 /// How long a snapshot can be read after a newer one has replaced it.
 pub(super) const RETENTION: TimeDelta = TimeDelta::days(7);
 
+/// How long a file may be written before it gets its name.
+pub(super) const WRITING_MAX: TimeDelta = TimeDelta::hours(1);
+
 /// Vacuums one table; gives the number of files that were deleted.
 pub(super) async fn vacuum(lake: &Lake, table: Table, now: Timestamp) -> Result<u64, LakeError> {
     let opened = lake.tables().open(table, None).await?;
@@ -33,7 +36,8 @@ pub(super) async fn vacuum(lake: &Lake, table: Table, now: Timestamp) -> Result<
         let metadata = versions_note(&register::versions(&opened).await?);
         vacuum = vacuum.with_commit_properties(
             deltalake_core::kernel::transaction::CommitProperties::default()
-                .with_metadata(metadata),
+                .with_metadata(metadata)
+                .with_max_retries(0),
         );
     } else if Table::DATA.contains(&table) {
         let kept = named_and_superseded(lake, table, &opened, cutoff).await?;

@@ -7,7 +7,7 @@ mod session;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use deltalake_core::DeltaTable;
 use deltalake_core::kernel::LogicalFileView;
@@ -19,6 +19,7 @@ use crate::lake::LakeError;
 use crate::lake::batch::{Collection, SessionRow, sessions_from_batch};
 use crate::lake::delta;
 use crate::lake::partition::Partition;
+use crate::lake::place::Place;
 use crate::lake::snapshot::Snapshot;
 use crate::lake::tables::Table;
 use crate::model::SessionKey;
@@ -115,13 +116,13 @@ impl Verified {
     }
 }
 
-/// Checks the lake at `path`.
+/// Checks a lake.
 ///
 /// # Errors
 /// Where there is no lake, or its register can't be opened; whatever else is broken is in the result.
-pub async fn verify(path: &Path) -> Result<Verified, LakeError> {
+pub async fn verify(place: &Place) -> Result<Verified, LakeError> {
     let mut verified = Verified { version: VERIFIED_VERSION, ..Verified::default() };
-    let snapshot = Snapshot::of(path)?;
+    let snapshot = Snapshot::of(place).await?;
     let mut tables = BTreeMap::new();
     tables.insert(Table::Sessions, snapshot.open(Table::Sessions).await?);
     for table in Table::ALL {

@@ -7,23 +7,24 @@
 
 mod record;
 mod rows;
+mod take_back;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use record::Publication;
-pub(super) use record::scopes_in_flight;
 pub(super) use rows::drop_sessions;
+use take_back::take_back;
 
-use super::LakeError;
 use super::batch::{Collection, SessionRow};
 use super::delta::{self, CommitNote, FileWriter, Tables};
+use super::held::commit_under;
+use super::inflight::At;
 use super::lock::{Lock, LockError};
 use super::partition::Partition;
 use super::register::{self, Change, Versions};
-use super::staging::SharedStaging;
 use super::tables::Table;
+use super::{Held, LakeError};
 use crate::clock::SystemClock;
 use crate::intervals;
 use crate::model::{Scope, SessionKey};
@@ -63,62 +64,45 @@ pub fn application(scope: &Scope) -> String {
 ///
 /// # Errors
 /// Where the lake can't be written; nothing is lost then, and the next publication of the scope finishes this one.
-pub async fn publish(
-    tables: &Tables,
-    lake: &Path,
-    scope: &Scope,
-    staging: &SharedStaging,
-    sessions: Vec<SessionRow>,
-) -> Result<Published, LakeError> {
-    let turn = Turn::take(tables, lake, scope).await?;
-    let mut published = finish(tables, &turn, scope, staging).await?;
-    if !sessions.is_empty() {
-        let number = next_number(tables, scope).await?;
-        let sessions = sessions.into_iter().map(|row| numbered(row, number)).collect();
-        let publication = Publication { number, sessions };
-        publication.write(lake, scope)?;
-        published += complete(tables, &turn, scope, staging, publication).await?;
-    }
-    Ok(published)
+pub async fn publish(held: &Held, sessions: Vec<SessionRow>) -> Result<Published, LakeError> {
+    let turn = Turn::take(held).await?;
+    let published = turn.publish(sessions).await;
+    turn.release().await;
+    published
 }
 
-/// Finishes the publication that a run of this scope began and did not end, if there is one. The caller holds
-/// the scope.
+/// Finishes the publication that a run of this scope began and did not end, if there is one.
 ///
 /// # Errors
 /// Where the lake can't be written.
-pub async fn resume(
-    tables: &Tables,
-    lake: &Path,
-    scope: &Scope,
-    staging: &SharedStaging,
-) -> Result<Published, LakeError> {
-    let turn = Turn::take(tables, lake, scope).await?;
-    finish(tables, &turn, scope, staging).await
+pub async fn resume(held: &Held) -> Result<Published, LakeError> {
+    let turn = Turn::take(held).await?;
+    let published = turn.finish().await;
+    turn.release().await;
+    published
 }
 
 /// Puts what was learned about sessions into the register. Gives the bytes of new files.
 ///
 /// # Errors
 /// Where the lake can't be written.
-pub async fn register_changes(
-    tables: &Tables,
-    lake: &Path,
-    scope: &Scope,
-    changes: Vec<Change>,
-) -> Result<u64, LakeError> {
+pub async fn register_changes(held: &Held, changes: Vec<Change>) -> Result<u64, LakeError> {
     if changes.is_empty() {
         return Ok(0);
     }
-    let _turn = Turn::take(tables, lake, scope).await?;
-    register::commit_changes(tables, scope, changes, None).await
+    let turn = Turn::take(held).await?;
+    let tables = held.lake.tables();
+    let commit = || register::commit_changes(tables, &held.scope, changes.clone(), None);
+    let committed = turn.commit(commit).await;
+    turn.release().await;
+    committed
 }
 
 /// The turn to write to the register. Every commit to `sessions` names the versions of the data tables, so no two
 /// may be made at once, and none while a publication that was begun is not finished.
-struct Turn {
-    lake: PathBuf,
-    _lock: Lock,
+struct Turn<'a> {
+    held: &'a Held,
+    lock: Lock,
 }
 
 /// How often the turn is given back for another scope's holder to finish what it began.
@@ -126,52 +110,136 @@ const PATIENCE: u32 = 120;
 /// How long each time.
 const PATIENCE_STEP: Duration = Duration::from_millis(500);
 
-impl Turn {
-    async fn take(tables: &Tables, lake: &Path, scope: &Scope) -> Result<Self, LakeError> {
+impl<'a> Turn<'a> {
+    async fn take(held: &'a Held) -> Result<Self, LakeError> {
         let clock = SystemClock::shared();
         for patience in 0..=PATIENCE {
-            let lock = Lock::publish(lake, &application(scope)).await?;
-            match finish_others(tables, lake, scope).await {
-                Ok(()) => return Ok(Self { lake: lake.to_owned(), _lock: lock }),
+            let lock = Lock::publish(held.lake.place(), &application(&held.scope)).await?;
+            match finish_others(held, &lock).await {
+                Ok(()) => return Ok(Self { held, lock }),
                 // The other is alive and about to take its turn.
                 Err(LakeError::Lock(LockError::Held { .. })) if patience < PATIENCE => {
-                    drop(lock);
+                    lock.release().await;
                     clock.sleep(PATIENCE_STEP).await;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    lock.release().await;
+                    return Err(error);
+                }
             }
         }
         unreachable!("the last round returns")
     }
-}
 
-async fn finish(
-    tables: &Tables,
-    turn: &Turn,
-    scope: &Scope,
-    staging: &SharedStaging,
-) -> Result<Published, LakeError> {
-    match Publication::read(&turn.lake, scope)? {
-        Some(publication) => complete(tables, turn, scope, staging, publication).await,
-        None => Ok(Published::default()),
+    async fn release(self) {
+        self.lock.release().await;
+    }
+
+    /// Does what ends in a commit, while both the scope and the turn are ours.
+    async fn commit<T, W: Future<Output = Result<T, LakeError>>>(
+        &self,
+        work: impl Fn() -> W,
+    ) -> Result<T, LakeError> {
+        commit_under(&[&self.held.lock, &self.lock], work).await
+    }
+
+    async fn publish(&self, sessions: Vec<SessionRow>) -> Result<Published, LakeError> {
+        let mut published = self.finish().await?;
+        if !sessions.is_empty() {
+            let number = next_number(self.held.lake.tables(), &self.held.scope).await?;
+            let sessions = sessions.into_iter().map(|row| numbered(row, number)).collect();
+            let publication = Publication { number, sessions };
+            self.held.confirm().await?;
+            let record = publication.write(self.held).await?;
+            published += self.complete(&publication).await?;
+            self.forget(record).await?;
+        }
+        Ok(published)
+    }
+
+    /// Finishes what was begun. Of several records the newest is that of the last holder; where an older one is left, its
+    /// holder had lost the scope when it wrote it.
+    async fn finish(&self) -> Result<Published, LakeError> {
+        let mut published = Published::default();
+        for (publication, record) in Publication::read(self.held).await? {
+            if is_void(self.held, &publication).await? {
+                tracing::warn!("publication {} was never begun, and is left", publication.number);
+            } else {
+                published += match self.complete(&publication).await {
+                    Err(error @ LakeError::StagedMissing { .. }) => {
+                        take_back(self.held, &publication, error).await?;
+                        Published::default()
+                    }
+                    completed => completed?,
+                };
+            }
+            self.forget(record).await?;
+        }
+        Ok(published)
+    }
+
+    /// Commits to every table that has not got the number, then lets the staged copies go.
+    async fn complete(&self, publication: &Publication) -> Result<Published, LakeError> {
+        let mut published = commit_tables(self.held, &self.lock, publication).await?;
+        let done = published_sessions(self.held, publication).await?;
+        self.held.staging.remove(done.iter().cloned().collect()).await?;
+        for row in publication.sessions.iter().filter(|row| done.contains(&row.key)) {
+            published.sessions += 1;
+            published.participants += count(row.participants_n);
+            published.events += count(row.events_n);
+        }
+        Ok(published)
+    }
+
+    async fn forget(&self, record: At) -> Result<(), LakeError> {
+        self.held.confirm().await?;
+        self.held.in_flight().remove(record).await
     }
 }
 
 /// Another scope's run may have died within its publication: its tables would be ahead of `sessions`, and the versions
 /// that our commit names would show a part of it. So it is finished first; its staged copies are left to its next run.
-async fn finish_others(tables: &Tables, lake: &Path, own: &Scope) -> Result<(), LakeError> {
-    for scope in record::scopes_with_publication(lake)? {
-        if scope == *own {
+async fn finish_others(own: &Held, turn: &Lock) -> Result<(), LakeError> {
+    for scope in record::scopes_with_publication(own.lake.place()).await? {
+        if scope == own.scope {
             continue;
         }
         // Whoever holds that scope will finish; until then nothing fits together.
-        let _scope = Lock::scope(lake, &scope, &application(own))?;
-        if let Some(publication) = Publication::read(lake, &scope)? {
-            let staging = SharedStaging::open(lake, &scope).await?;
-            commit_tables(tables, &scope, &staging, &publication).await?;
+        let lock = Lock::scope(own.lake.place(), &scope, &application(&own.scope)).await?;
+        let other = Held::open(&own.lake, &scope, lock).await?;
+        let finished = finish_other(&other, turn).await;
+        other.release().await;
+        finished?;
+    }
+    Ok(())
+}
+
+async fn finish_other(other: &Held, turn: &Lock) -> Result<(), LakeError> {
+    for (publication, record) in Publication::read(other).await? {
+        if is_void(other, &publication).await? {
+            continue;
+        }
+        match commit_tables(other, turn, &publication).await {
+            Err(error @ LakeError::StagedMissing { .. }) => {
+                take_back(other, &publication, error).await?;
+                other.confirm().await?;
+                other.in_flight().remove(record).await?;
+            }
+            committed => drop(committed?),
         }
     }
     Ok(())
+}
+
+/// Whether a record in a bucket was written by a holder who had lost the scope, and what it names went on since: no table
+/// has its number, and what is staged is not what it was. What is staged whole is published anew.
+async fn is_void(held: &Held, publication: &Publication) -> Result<bool, LakeError> {
+    let is_whole = publication.sessions.iter().all(|row| rows::is_as_staged(&held.staging, row));
+    if is_whole || held.lock.generation() == 0 {
+        return Ok(false);
+    }
+    let last = next_number(held.lake.tables(), &held.scope).await? - 1;
+    Ok(last < publication.number)
 }
 
 async fn next_number(tables: &Tables, scope: &Scope) -> Result<i64, LakeError> {
@@ -187,35 +255,16 @@ fn numbered(row: SessionRow, number: i64) -> SessionRow {
     SessionRow { publication: Some(number), intervals_rule: Some(intervals::RULE), ..row }
 }
 
-/// Commits to every table that has not got the number, then lets the staged copies go.
-async fn complete(
-    tables: &Tables,
-    turn: &Turn,
-    scope: &Scope,
-    staging: &SharedStaging,
-    publication: Publication,
-) -> Result<Published, LakeError> {
-    let mut published = commit_tables(tables, scope, staging, &publication).await?;
-    staging.remove(publication.sessions.iter().map(|row| row.key.clone()).collect()).await?;
-    for row in &publication.sessions {
-        published.sessions += 1;
-        published.participants += count(row.participants_n);
-        published.events += count(row.events_n);
-    }
-    Publication::remove(&turn.lake, scope)?;
-    Ok(published)
-}
-
 fn count(n: Option<i64>) -> u64 {
     n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
 }
 
 async fn commit_tables(
-    tables: &Tables,
-    scope: &Scope,
-    staging: &SharedStaging,
+    held: &Held,
+    turn: &Lock,
     publication: &Publication,
 ) -> Result<Published, LakeError> {
+    let (tables, scope) = (held.lake.tables(), &held.scope);
     let mut published = Published::default();
     let registered = tables.open(Table::Sessions, None).await?;
     let number =
@@ -223,18 +272,35 @@ async fn commit_tables(
     if number >= publication.number {
         return Ok(published);
     }
+    let locks = [&*held.lock, turn];
     let replaced = replaced_sessions(tables, scope, publication).await?;
     let mut versions = Versions::new();
     for table in Table::DATA {
-        let version = commit_table(table, tables, scope, staging, publication, &replaced).await?;
-        versions.insert(table, version.version);
-        published.bytes_written += version.bytes_written;
-        published.replicas += version.replicas;
+        let commit = || commit_table(table, held, publication, &replaced);
+        let committed = commit_under(&locks, commit).await?;
+        versions.insert(table, committed.version);
+        published.bytes_written += committed.bytes_written;
+        published.replicas += committed.replicas;
     }
-    let changes = publication.sessions.iter().cloned().map(Change::Done).collect();
-    let note = (application(scope), publication.number, versions);
-    published.bytes_written += register::commit_changes(tables, scope, changes, Some(note)).await?;
+    let register = || {
+        let changes = publication.sessions.iter().cloned().map(Change::Done).collect();
+        let note = (application(scope), publication.number, versions.clone());
+        register::commit_changes(tables, scope, changes, Some(note))
+    };
+    published.bytes_written += commit_under(&locks, register).await?;
     Ok(published)
+}
+
+/// The sessions of a publication that are done by it. Not those of a record that a holder wrote after it had lost the
+/// scope: their number went to another publication, and what is staged of them is needed.
+async fn published_sessions(
+    held: &Held,
+    publication: &Publication,
+) -> Result<BTreeSet<SessionKey>, LakeError> {
+    registered(held.lake.tables(), &held.scope, publication, |row| {
+        row.publication == Some(publication.number)
+    })
+    .await
 }
 
 /// Sessions whose rows are in the lake already, from an earlier collection that this one replaces.
@@ -243,19 +309,29 @@ async fn replaced_sessions(
     scope: &Scope,
     publication: &Publication,
 ) -> Result<BTreeSet<SessionKey>, LakeError> {
+    registered(tables, scope, publication, |row| row.collection != Collection::Listed).await
+}
+
+/// The sessions of a publication whose rows in the register are such.
+async fn registered(
+    tables: &Tables,
+    scope: &Scope,
+    publication: &Publication,
+    is_such: impl Fn(&SessionRow) -> bool,
+) -> Result<BTreeSet<SessionKey>, LakeError> {
     let ours: BTreeSet<&SessionKey> = publication.sessions.iter().map(|row| &row.key).collect();
     let partitions = publication
         .by_date()
         .into_keys()
         .map(|date| Partition { scope: scope.clone(), date: Some(date) });
-    let mut replaced = BTreeSet::new();
+    let mut found = BTreeSet::new();
     register::visit_partitions(tables, partitions, |row| {
-        if row.collection != Collection::Listed && ours.contains(&row.key) {
-            replaced.insert(row.key);
+        if ours.contains(&row.key) && is_such(&row) {
+            found.insert(row.key);
         }
     })
     .await?;
-    Ok(replaced)
+    Ok(found)
 }
 
 struct Committed {
@@ -266,12 +342,12 @@ struct Committed {
 
 async fn commit_table(
     table: Table,
-    tables: &Tables,
-    scope: &Scope,
-    staging: &SharedStaging,
+    held: &Held,
     publication: &Publication,
     replaced: &BTreeSet<SessionKey>,
 ) -> Result<Committed, LakeError> {
+    let Held { lake, scope, staging, .. } = held;
+    let tables = lake.tables();
     let opened = tables.open(table, None).await?;
     let number = delta::transaction_number(table, &opened, &application(scope)).await?;
     if number >= publication.number {

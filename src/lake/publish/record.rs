@@ -2,9 +2,6 @@
 //! `sessions` will get.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
@@ -12,14 +9,14 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use chrono::NaiveDate;
 
-use crate::lake::LakeError;
 use crate::lake::batch::{SessionRow, sessions_from_batch, sessions_to_batch};
-use crate::lake::staging::SharedStaging;
-use crate::lake::store::sync_path;
+use crate::lake::inflight::{self, At, InFlight, Name};
+use crate::lake::place::Place;
 use crate::lake::tables::Table;
-use crate::model::{AccountId, Region, Scope};
+use crate::lake::{Held, LakeError};
+use crate::model::Scope;
 
-const FILE_NAME: &str = "publication.arrows";
+const NAME: Name = Name { stem: "publication", extension: "arrows" };
 const NUMBER_KEY: &str = "ivsight.publication";
 
 /// Sessions that become visible together.
@@ -44,20 +41,14 @@ impl Publication {
         dates
     }
 
-    /// Writes the record; it is on the disk, whole, when this returns.
-    pub(super) fn write(&self, lake: &Path, scope: &Scope) -> Result<(), LakeError> {
-        let folder = SharedStaging::folder(lake, scope);
-        let aside = folder.join(format!("{FILE_NAME}.tmp"));
-        let write = || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-            std::fs::create_dir_all(&folder)?;
-            let mut file = File::create(&aside)?;
-            file.write_all(&self.encode()?)?;
-            file.sync_all()?;
-            std::fs::rename(&aside, folder.join(FILE_NAME))?;
-            sync_path(&folder)?;
-            Ok(())
-        };
-        write().map_err(|source| unwritable(&aside, source))
+    /// Writes the record; it is durable, whole, when this returns.
+    pub(super) async fn write(&self, held: &Held) -> Result<At, LakeError> {
+        let bytes = self
+            .encode()
+            .map_err(|error| LakeError::Shape { table: Table::Sessions, source: error.into() })?;
+        let (in_flight, generation) = (held.in_flight(), held.lock.generation());
+        in_flight.write(NAME, generation, bytes).await?;
+        Ok(in_flight.at(NAME, generation))
     }
 
     fn encode(&self) -> Result<Vec<u8>, arrow::error::ArrowError> {
@@ -71,17 +62,15 @@ impl Publication {
         writer.into_inner()
     }
 
-    /// The record of a scope, if a publication was begun and not ended.
-    pub(super) fn read(lake: &Path, scope: &Scope) -> Result<Option<Self>, LakeError> {
-        let path = SharedStaging::folder(lake, scope).join(FILE_NAME);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(LakeError::Io { action: "read", path, source }),
-        };
-        Self::decode(BufReader::new(file))
-            .map(Some)
-            .map_err(|source| LakeError::Unreadable { path, source })
+    /// The records of a scope: publications that were begun and not ended, the newest first.
+    pub(super) async fn read(held: &Held) -> Result<Vec<(Self, At)>, LakeError> {
+        let found = held.in_flight().read(NAME).await?;
+        let decoded = found.into_iter().map(|record| {
+            let publication = Self::decode(&record.bytes[..])
+                .map_err(|source| LakeError::Unreadable { path: record.at.to_path(), source })?;
+            Ok((publication, record.at))
+        });
+        decoded.collect()
     }
 
     fn decode(input: impl std::io::Read) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
@@ -95,59 +84,15 @@ impl Publication {
         }
         Ok(Self { number, sessions })
     }
-
-    /// Removes the record: the publication is done.
-    pub(super) fn remove(lake: &Path, scope: &Scope) -> Result<(), LakeError> {
-        let folder = SharedStaging::folder(lake, scope);
-        let path = folder.join(FILE_NAME);
-        std::fs::remove_file(&path)
-            .and_then(|()| sync_path(&folder))
-            .map_err(|source| LakeError::Io { action: "remove", path, source })
-    }
-}
-
-fn unwritable(path: &Path, source: Box<dyn std::error::Error + Send + Sync>) -> LakeError {
-    match source.downcast::<std::io::Error>() {
-        Ok(source) => LakeError::Io { action: "write", path: path.to_owned(), source: *source },
-        Err(source) => LakeError::Shape { table: Table::Sessions, source },
-    }
 }
 
 /// The scopes of a lake in which a publication was begun and not ended.
-pub(super) fn scopes_with_publication(lake: &Path) -> Result<Vec<Scope>, LakeError> {
-    Ok(scopes_in_flight(lake)?
-        .into_iter()
-        .filter(|scope| SharedStaging::folder(lake, scope).join(FILE_NAME).exists())
-        .collect())
-}
-
-/// The scopes of a lake that have something in flight.
-pub(in crate::lake) fn scopes_in_flight(lake: &Path) -> Result<Vec<Scope>, LakeError> {
+pub(super) async fn scopes_with_publication(place: &Place) -> Result<Vec<Scope>, LakeError> {
     let mut scopes = Vec::new();
-    for (account, folder) in folders(&lake.join("_inflight"))? {
-        for (region, _) in folders(&folder)? {
-            if let (Ok(account_id), Ok(region)) = (AccountId::new(&account), Region::new(&region)) {
-                scopes.push(Scope { account_id, region });
-            }
+    for scope in inflight::scopes(place).await? {
+        if InFlight::of(place, &scope).has(NAME).await? {
+            scopes.push(scope);
         }
     }
-    scopes.sort();
     Ok(scopes)
-}
-
-fn folders(path: &Path) -> Result<Vec<(String, PathBuf)>, LakeError> {
-    let unreadable = |source| LakeError::Io { action: "read", path: path.to_owned(), source };
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(unreadable(source)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(unreadable)?;
-        if entry.path().is_dir() {
-            found.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
-        }
-    }
-    Ok(found)
 }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray, BooleanArray};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::DataType;
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use deltalake_core::DeltaTable;
 
@@ -13,12 +12,13 @@ use crate::intervals::{self, Publishers};
 use crate::lake::LakeError;
 use crate::lake::batch::order::sort_events;
 use crate::lake::batch::{
-    EventBatch, FetchStatus, IntervalBatch, ParticipantBatch, ParticipantRow, ROWS_MAX,
+    Columns, EventBatch, FetchStatus, IntervalBatch, ParticipantBatch, ParticipantRow, ROWS_MAX,
     ReplicaBatch, ReplicaRow, SessionRow,
 };
 use crate::lake::delta::{self, FileWriter};
 use crate::lake::partition::Partition;
 use crate::lake::staging::{SessionView, SharedStaging, StagingError};
+use crate::lake::stream::FileRows;
 use crate::lake::tables::Table;
 use crate::model::{
     DetailsPolicy, Event, Participant, ParticipantDetails, Replica, SessionKey, Timestamp,
@@ -56,14 +56,10 @@ struct Staged<'a> {
 
 impl<'a> Staged<'a> {
     fn open(staging: &SharedStaging, row: &'a SessionRow) -> Result<Self, LakeError> {
-        let index = staging.index(&row.key);
-        let listed_n = index.listing().map_or(0, |listing| listing.participants_n);
-        let events_n: usize = index.listed().filter_map(|id| index.events_n(id)).sum();
-        if row.participants_n != i64::try_from(listed_n).ok()
-            || row.events_n != i64::try_from(events_n).ok()
-        {
+        if !is_as_staged(staging, row) {
             return Err(LakeError::StagedMissing { key: row.key.clone() });
         }
+        let index = staging.index(&row.key);
         let mut view = staging.view(&row.key)?;
         let listing = view.as_mut().map(SessionView::listing).transpose()?.flatten();
         let mut participants = listing.unwrap_or_default();
@@ -86,6 +82,15 @@ impl<'a> Staged<'a> {
         let id = &self.participants[at].participant_id;
         self.view.as_mut().map_or(Ok(None), |view| view.replicas(id))
     }
+}
+
+/// Whether what is staged of a session is what its row counts.
+pub(super) fn is_as_staged(staging: &SharedStaging, row: &SessionRow) -> bool {
+    let index = staging.index(&row.key);
+    let listed_n = index.listing().map_or(0, |listing| listing.participants_n);
+    let events_n: usize = index.listed().filter_map(|id| index.events_n(id)).sum();
+    row.participants_n == i64::try_from(listed_n).ok()
+        && row.events_n == i64::try_from(events_n).ok()
 }
 
 /// Where finished batches go.
@@ -201,7 +206,8 @@ async fn write_replicas(staged: &mut Staged<'_>, sink: &mut Sink<'_>) -> Result<
     sink.write(rows.finish()).await
 }
 
-/// Rewrites the files of a partition that hold rows of outdated sessions, without these rows.
+/// Rewrites the files of a partition that hold rows of outdated sessions, without these rows. Files are read batch by
+/// batch: those of a compacted day hold millions of rows.
 pub(in crate::lake) async fn drop_sessions(
     table: Table,
     opened: &DeltaTable,
@@ -213,20 +219,25 @@ pub(in crate::lake) async fn drop_sessions(
         return Ok(());
     }
     for file in delta::partition_files(table, opened, partition)? {
-        let batches = delta::read_file(table, opened, &file).await?;
-        let kept = batches
-            .iter()
-            .map(|batch| keep(table, batch, outdated))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| LakeError::Shape { table, source })?;
-        let rows_n =
-            |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
-        if rows_n(&kept) == rows_n(&batches) {
+        let mut keys = FileRows::keys(table, opened, &file).await?;
+        let mut holds_any = false;
+        while let Some(rows) = keys.next().await? {
+            let kept = kept(table, &rows, outdated)?;
+            holds_any |= kept.true_count() < rows.num_rows();
+            if holds_any {
+                break;
+            }
+        }
+        if !holds_any {
             continue;
         }
         writer.remove(&file);
-        for batch in kept {
-            writer.write(partition, batch).await?;
+        let mut all = FileRows::all(table, opened, &file).await?;
+        while let Some(rows) = all.next().await? {
+            let kept = kept(table, &rows, outdated)?;
+            let rows = filter_record_batch(&rows, &kept)
+                .map_err(|source| LakeError::Shape { table, source: source.into() })?;
+            writer.write(partition, rows).await?;
         }
         // What follows is sorted by itself.
         writer.close_file().await?;
@@ -234,27 +245,22 @@ pub(in crate::lake) async fn drop_sessions(
     Ok(())
 }
 
-/// The rows of a batch that belong to other sessions than these.
-fn keep(
+/// Which rows of a batch belong to other sessions than these.
+fn kept(
     table: Table,
     batch: &RecordBatch,
     outdated: &BTreeSet<&SessionKey>,
-) -> Result<RecordBatch, Box<dyn std::error::Error + Send + Sync>> {
-    let (stage, session) = match table {
-        Table::Replicas => ("source_stage_arn", "source_session_id"),
-        _ => ("stage_arn", "session_id"),
-    };
-    let text = |name: &str| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-        let column = batch.column_by_name(name).ok_or_else(|| format!("no column `{name}`"))?;
-        Ok(cast(column, &DataType::Utf8)?)
-    };
-    let (stages, sessions) = (text(stage)?, text(session)?);
-    let (stages, sessions) = (stages.as_string::<i32>(), sessions.as_string::<i32>());
+) -> Result<BooleanArray, LakeError> {
     let keys: BTreeSet<(&str, &str)> =
         outdated.iter().map(|key| (key.stage_arn.as_str(), key.session_id.as_str())).collect();
-    let kept: BooleanArray = (0..batch.num_rows())
-        .map(|row| Some(!keys.contains(&(stages.value(row), sessions.value(row)))))
-        .collect();
-    debug_assert_eq!(kept.null_count(), 0);
-    Ok(filter_record_batch(batch, &kept)?)
+    let columns = Columns::from(batch);
+    let (stage, session) = table.session_names();
+    let texts = columns.text(stage).and_then(|stages| Ok((stages, columns.text(session)?)));
+    let (stages, sessions) =
+        texts.map_err(|source| LakeError::Shape { table, source: source.into() })?;
+    let is_kept = |row| match (stages.get(row), sessions.get(row)) {
+        (Some(stage), Some(session)) => !keys.contains(&(stage, session)),
+        _ => true,
+    };
+    Ok((0..batch.num_rows()).map(|row| Some(is_kept(row))).collect())
 }

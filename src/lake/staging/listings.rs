@@ -145,6 +145,10 @@ impl ListingsFile {
         Self { stream, slots }
     }
 
+    pub(super) fn durable(&self) -> (PathBuf, u64) {
+        self.stream.durable()
+    }
+
     pub(super) fn path(&self) -> PathBuf {
         self.stream.path().to_owned()
     }

@@ -1,4 +1,5 @@
-//! What has been fetched and is not published yet, durable: `_inflight/<account>/<region>/` on a local folder.
+//! What has been fetched and is not published yet, durable: `_inflight/<account>/<region>/` in a folder, or a scratch folder
+//! whose files are mirrored to a bucket.
 //!
 //! One file for each session, and files of listings; each is an Arrow IPC stream that any Arrow library reads. What
 //! is appended is kept in memory until [`Staging::flush`], and durable once that returns. Every flush of a file ends
@@ -12,6 +13,7 @@
 
 mod error;
 mod listings;
+mod mirror;
 mod record;
 mod session;
 mod shared;

@@ -1,17 +1,21 @@
 //! The folder: which files there are, what is appended to them, and when it is durable.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StagingError;
 use super::listings::{Listing, ListingsFile, listings_schema};
+use super::mirror::mirrored_file;
 use super::record::Record;
 use super::session::{SessionFile, SessionView, StagedSession};
 use super::stream::{Encoder, Slot, Stream};
-use crate::model::SessionKey;
+use crate::lake::LakeError;
+use crate::lake::inflight::InFlight;
+use crate::lake::place::Place;
+use crate::model::{Scope, SessionKey};
 
 /// Bytes in memory after which a flush is due, whatever the time.
 const BUFFERED_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -236,6 +240,13 @@ impl Staging {
         self.unlink(&listings.path())
     }
 
+    /// The files with their bytes that are on the disk, sealed.
+    pub(super) fn durable_files(&self) -> Vec<(PathBuf, u64)> {
+        let closed = self.closed_listings.iter().map(ListingsFile::durable);
+        let open = self.streams().map(Stream::durable);
+        open.chain(closed).filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
     fn streams(&self) -> impl Iterator<Item = &Stream> {
         let listings = self.listings.iter().map(|(stream, _)| stream);
         listings.chain(self.sessions.values().map(|file| &file.stream))
@@ -259,7 +270,7 @@ fn is_named(path: &Path, prefix: &str) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(prefix))
 }
 
-/// What lies in a folder of staged files.
+/// What lies in a scope's part of what is in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StagedSize {
     /// Sessions of which something is staged.
@@ -269,11 +280,35 @@ pub struct StagedSize {
 }
 
 impl StagedSize {
-    /// Told by the files' names and sizes alone: whoever holds the scope may be writing them.
+    /// Told by names and sizes alone: whoever holds the scope may be writing them.
     ///
     /// # Errors
-    /// Where the folder can't be listed.
-    pub fn of(folder: &Path) -> Result<Self, StagingError> {
+    /// Where the folder or bucket can't be listed.
+    pub async fn of(place: &Place, scope: &Scope) -> Result<Self, LakeError> {
+        let in_flight = InFlight::of(place, scope);
+        match place {
+            Place::Folder(_) => {
+                Ok(Self::in_folder(&in_flight.folder().expect("a folder has folders"))?)
+            }
+            Place::Bucket(bucket) => {
+                let prefix = in_flight.prefix(bucket);
+                let found = bucket.objects(&prefix).await?;
+                let mut sessions = BTreeSet::new();
+                let mut size = Self::default();
+                for object in found {
+                    let Some(name) = mirrored_file(&prefix, &object.location) else { continue };
+                    size.bytes += object.size;
+                    if name.starts_with(SESSION_PREFIX) {
+                        sessions.insert(name);
+                    }
+                }
+                size.sessions = sessions.len() as u64;
+                Ok(size)
+            }
+        }
+    }
+
+    fn in_folder(folder: &Path) -> Result<Self, StagingError> {
         let mut size = Self::default();
         if !folder.is_dir() {
             return Ok(size);
@@ -295,15 +330,18 @@ fn staged_files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StagingError> {
     for entry in fs::read_dir(folder).map_err(list())? {
         let entry = entry.map_err(list())?;
         let name = entry.file_name();
-        let number = name.to_str().and_then(|name| {
-            let name = name.strip_suffix(EXTENSION)?;
-            let number = name.strip_prefix(SESSION_PREFIX);
-            number.or_else(|| name.strip_prefix(LISTINGS_PREFIX))?.parse().ok()
-        });
+        let number = name.to_str().and_then(number_of);
         files.extend(number.map(|number| (number, entry.path())));
     }
     files.sort();
     Ok(files)
+}
+
+/// The number in the name of a staged file.
+pub(super) fn number_of(name: &str) -> Option<u64> {
+    let name = name.strip_suffix(EXTENSION)?;
+    let number = name.strip_prefix(SESSION_PREFIX);
+    number.or_else(|| name.strip_prefix(LISTINGS_PREFIX))?.parse().ok()
 }
 
 /// Makes a folder and those above it, each written through to the one that it is in.

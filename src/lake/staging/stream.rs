@@ -89,6 +89,11 @@ impl Stream {
         &self.path
     }
 
+    /// Its file, and the bytes of it that are sealed and on the disk.
+    pub(super) fn durable(&self) -> (PathBuf, u64) {
+        (self.path.clone(), self.durable_bytes)
+    }
+
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
