@@ -67,6 +67,8 @@ fn libraries_keep_to_their_layer() {
         ("datafusion", vec!["query", "lake/snapshot.rs"]),
         ("axum", vec!["sim"]),
         ("clap", vec!["cli"]),
+        ("clap_complete", vec!["cli"]),
+        ("reedline", vec!["cli/prompt"]),
         ("indicatif", vec!["cli"]),
     ];
     for file in files(&source("")) {

@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Crawl the API into the lake (the scheduled export job)
     #[command(after_help = EXIT_CODES, args_override_self = true)]
     Collect(Collect),
-    /// Ask the lake: SQL text, a canned query by name, or a file
+    /// Ask the lake: SQL text, a canned query by name, a file, or a prompt
     #[command(args_override_self = true)]
     Query(Query),
     /// List the canned queries, or show one
@@ -128,6 +128,10 @@ pub(crate) enum Command {
     Sim(Sim),
     /// Simulator, collector, lake and reports, once, in a scratch folder
     Demo(Demo),
+    /// Print the completions for a shell
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(Man),
 }
 
 /// How the service is reached
@@ -205,10 +209,10 @@ pub(crate) enum OrderChoice {
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent")]
 pub(crate) struct Query {
-    /// SQL, or the name of a canned query; without it, `-f` or stdin is read
+    /// SQL, or the name of a canned query; without it stdin is read, at a terminal by a prompt
     #[arg(value_name = "SQL|NAME")]
     pub(crate) text: Option<String>,
-    /// Read SQL from a file
+    /// Read SQL, and the prompt's commands, from a file
     #[arg(short, long, value_name = "FILE", conflicts_with = "text")]
     pub(crate) file: Option<PathBuf>,
     /// A value for the parameter $NAME; may be repeated
@@ -288,6 +292,9 @@ pub(crate) enum QueriesAction {
     Show {
         /// Its name
         name: String,
+        /// Its SQL alone, for another engine that has the views of `ivsight schema --ddl`
+        #[arg(long, value_enum, value_name = "ENGINE", conflicts_with = "json")]
+        ddl: Option<Engine>,
     },
     /// All of them as one page of Markdown
     Markdown,
@@ -356,6 +363,9 @@ pub(crate) struct SchemaArgs {
     /// One table
     #[arg(value_name = "TABLE")]
     pub(crate) table: Option<String>,
+    /// Statements that open the lake, its tables and views, in another engine
+    #[arg(long, value_enum, value_name = "ENGINE", conflicts_with_all = ["table", "iam", "json"])]
+    pub(crate) ddl: Option<Engine>,
     /// The least-privilege policy for collecting, as JSON
     #[arg(long, conflicts_with = "table")]
     pub(crate) iam: bool,
@@ -400,4 +410,39 @@ pub(crate) struct Demo {
     /// Seed of the simulated account
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    Duckdb,
+    Spark,
+    Athena,
+    Trino,
+    Clickhouse,
+}
+
+impl From<Engine> for ivsight::query::Dialect {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Duckdb => Self::DuckDb,
+            Engine::Spark => Self::Spark,
+            Engine::Athena => Self::Athena,
+            Engine::Trino => Self::Trino,
+            Engine::Clickhouse => Self::ClickHouse,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Man {
+    /// A folder, such as /usr/local/share/man/man1, for a page of each command
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }

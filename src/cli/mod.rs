@@ -6,13 +6,16 @@
 mod args;
 mod collect;
 mod compact;
+mod completions;
 mod config;
 mod demo;
 mod error;
 mod lake;
 mod log;
+mod man;
 mod output;
 mod progress;
+mod prompt;
 mod prune;
 mod queries;
 mod query;
@@ -102,6 +105,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             Command::Replication(args) => replication::run(&common, &args, output).await,
             Command::Sim(args) => sim::run(&args, output).await,
             Command::Demo(args) => demo::run(&common, &args, output).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args, output),
         }
     });
     // What is still running is not waited for: it is either done or of no use.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ivsight::query::Canned;
+use ivsight::query::{Canned, Dialect};
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -15,9 +15,12 @@ use super::query::library;
 pub(crate) fn run(args: &Queries, output: &Output) -> Result<Exit, Failure> {
     let library = library(args.folder.as_deref())?;
     match &args.action {
-        Some(QueriesAction::Show { name }) => {
+        Some(QueriesAction::Show { name, ddl }) => {
             let canned = library.find(name).map_err(|error| Failure::from(error).usage())?;
-            if args.json {
+            if let Some(engine) = ddl {
+                let sql = Dialect::from(*engine).query(canned);
+                output.result(&sql.map_err(|error| Failure::of(&error))?)?;
+            } else if args.json {
                 output.result(&format!("{:#}", as_json(canned)))?;
             } else {
                 show(canned, output)?;

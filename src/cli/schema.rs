@@ -1,10 +1,13 @@
-//! `ivsight schema`: tables and columns, and the permissions that collecting needs.
+//! `ivsight schema`: tables and columns, statements that open the lake in other engines, and the permissions that
+//! collecting needs.
 
 use std::io;
+use std::path::Path;
 
 use ivsight::api::Operation;
 use ivsight::lake::place::Address;
 use ivsight::lake::tables::{Column, Table};
+use ivsight::query::{Dialect, Library};
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -14,6 +17,18 @@ use super::output::Output;
 
 /// Prints what was asked for.
 pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result<Exit, Failure> {
+    if let Some(engine) = args.ddl {
+        let location = location(&common.lake)?;
+        let statements = Dialect::from(engine)
+            .statements(&location, &Library::embedded()?)
+            .map_err(|error| {
+                Failure::of(&error)
+                    .hint(Some("copy the lake to S3, or give `--lake s3://…`"))
+                    .usage()
+            })?;
+        output.result(statements.trim_end())?;
+        return Ok(Exit::Done);
+    }
     if args.iam {
         print_policy(&Address::parse(&common.lake)?, output)?;
         return Ok(Exit::Done);
@@ -31,6 +46,20 @@ pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result
         }
     }
     Ok(Exit::Done)
+}
+
+/// Where the lake is, for whoever stands in another folder. It need not be there yet.
+/// The lake as other engines name it: a URL of S3, or an absolute path.
+fn location(lake: &Path) -> Result<String, Failure> {
+    let path = match Address::parse(lake)? {
+        Address::Folder(path) => path,
+        Address::Bucket { bucket, prefix } => {
+            return Ok(format!("s3://{bucket}/{prefix}").trim_end_matches('/').to_owned());
+        }
+    };
+    let unusable = || Failure::new(format!("cannot name the lake `{}`", lake.display()));
+    let path = std::path::absolute(&path).map_err(|error| unusable().because(error))?;
+    path.to_str().map(str::to_owned).ok_or_else(unusable)
 }
 
 fn find(name: &str) -> Result<Table, Failure> {

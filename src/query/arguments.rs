@@ -236,6 +236,20 @@ impl Arguments {
         self.values.entry(name.to_owned()).or_default().push(value.to_owned());
     }
 
+    /// Those of the values that something takes.
+    #[must_use]
+    pub fn only(&self, is_taken: impl Fn(&str) -> bool) -> Self {
+        let taken = self.values.iter().filter(|(name, _)| is_taken(name));
+        let values = taken.map(|(name, values)| (name.clone(), values.clone())).collect();
+        Self { now: self.now, values }
+    }
+
+    /// The same values, where ages refer to another time.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
     /// The time that ages refer to.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -48,7 +48,7 @@ impl Check {
                 }
             })
             .boxed();
-        (Answer { schema: answer.schema, batches }, alarm)
+        (Answer { batches, ..answer }, alarm)
     }
 
     fn finds_bad(&self, batch: &RecordBatch) -> bool {

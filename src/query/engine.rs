@@ -1,11 +1,12 @@
 //! Runs statements: one snapshot each, the tables that it names and no others, values bound to a typed plan.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::memory::MemorySchemaProvider;
 use datafusion::execution::SessionState;
 use datafusion::execution::SessionStateBuilder;
@@ -13,21 +14,23 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableType};
+use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
-
 use datafusion::sql::parser::Statement as Parsed;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 
 use super::arguments::{Arguments, Kind, Parameter, shared};
 use super::binding::{Parameters, bind};
 use super::catalog::{CATALOG, Declared, LakeSchema, SCHEMA};
-use super::error::{Error, nearest};
+use super::error::{Error, Place, nearest};
 use super::header::check_columns;
 use super::library::{Canned, Library};
 use super::opening::{Opening, VIEW_DEPTH_MAX, references};
+use super::reading::Reading;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
+use super::yielding::yielding;
 use super::{guard, plain};
 use crate::lake::tables::Table;
 
@@ -52,6 +55,18 @@ pub struct Answer {
     pub schema: SchemaRef,
     /// Its rows. An error ends the stream.
     pub batches: BoxStream<'static, Result<RecordBatch, Error>>,
+    /// How far the files beneath it are read; `None` where there are none.
+    pub reading: Option<Reading>,
+}
+
+impl Answer {
+    /// Rows that are there already.
+    #[must_use]
+    pub fn of(batch: RecordBatch) -> Self {
+        let schema = batch.schema();
+        let batches = futures::stream::iter([Ok(batch)]).boxed();
+        Self { schema, batches, reading: None }
+    }
 }
 
 impl std::fmt::Debug for Answer {
@@ -191,6 +206,38 @@ impl Engine {
     /// [`Error::Header`] with file and line, and any error of planning.
     pub async fn check(&self, canned: &Canned) -> Result<(), Error> {
         self.plan_headed(canned).await.map(|_| ())
+    }
+
+    /// The names of all functions, each once.
+    #[must_use]
+    pub fn functions(&self) -> BTreeSet<String> {
+        let state = self.snapshot_of_state();
+        let scalar = state.scalar_functions().keys();
+        let others = state.aggregate_functions().keys().chain(state.window_functions().keys());
+        scalar.chain(others).chain(state.table_functions().keys()).cloned().collect()
+    }
+
+    /// Tables and views by name, with the names of their columns: those of the lake, and those that statements made.
+    #[must_use]
+    pub fn relations(&self) -> BTreeMap<String, Vec<String>> {
+        let columns = |schema: &Schema| {
+            schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+        };
+        let lake = self.declared.iter().map(|(name, it)| (name.clone(), columns(&it.schema)));
+        let own = self.own.table_names().into_iter().map(|name| {
+            let table = self.own.table(&name).now_or_never().and_then(Result::ok).flatten();
+            let columns = table.map_or_else(Vec::new, |table| columns(&table.schema()));
+            (name, columns)
+        });
+        lake.chain(own).collect()
+    }
+
+    /// What is to be said of a table that there is not.
+    #[must_use]
+    pub fn unknown_table(&self, name: &str) -> Error {
+        let relations = self.relations();
+        let nearest = nearest(name, relations.keys().map(String::as_str));
+        Error::UnknownTable { name: name.to_owned(), nearest, place: Place::default() }
     }
 
     async fn plan_adhoc(
@@ -383,11 +430,11 @@ impl Engine {
                 names_new,
                 snapshot: None,
             };
-            opening.open(&parsed).await?;
+            opening.open(&parsed).await.map_err(|error| error.placed_in(text))?;
         }
         state.statement_to_plan(parsed).await.map_err(|error| {
             let error = plain::planning(error, text);
-            suggest_function(error, state)
+            suggest_function(error, state).placed_in(text)
         })
     }
 
@@ -401,9 +448,13 @@ impl Engine {
             *state.config_mut() = config;
         }
         let schema = Arc::clone(frame.schema().inner());
-        let stream = frame.execute_stream().await.map_err(plain::running)?;
+        let task = Arc::new(frame.task_ctx());
+        let plan = frame.create_physical_plan().await.map_err(plain::running)?;
+        let plan = yielding(plan).map_err(plain::running)?;
+        let reading = Some(Reading::new(Arc::clone(&plan)));
+        let stream = execute_stream(plan, task).map_err(plain::running)?;
         let batches = stream.map(|batch| batch.map_err(plain::running)).boxed();
-        Ok(Answer { schema, batches })
+        Ok(Answer { schema, batches, reading })
     }
 }
 
@@ -414,6 +465,11 @@ fn kind_in(parameters: &Parameters, name: &str) -> Option<Kind> {
 /// The planner suggests functions too, but not those whose letters were swapped.
 fn suggest_function(error: Error, state: &SessionState) -> Error {
     match error {
+        Error::UnknownFunction { name, place, .. }
+            if state.window_functions().contains_key(&name.to_lowercase()) =>
+        {
+            Error::Invalid { message: format!("`{name}` needs OVER (…)"), place }
+        }
         Error::UnknownFunction { name, place, .. } => {
             let known = state
                 .scalar_functions()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::lexing::{Word, WordKind, words};
 use super::source::SourceError;
 
 /// A place in a text, both counted from 1.
@@ -92,12 +93,14 @@ pub enum Error {
         hint: String,
     },
     /// No such table or view.
-    #[error("there is no table `{name}`")]
+    #[error("there is no table `{name}`{place}")]
     UnknownTable {
         /// As it was written.
         name: String,
         /// The nearest that there is.
         nearest: Option<String>,
+        /// Where.
+        place: Place,
     },
     /// No such column.
     #[error("there is no column `{name}`{place}")]
@@ -261,6 +264,18 @@ impl Error {
         }
     }
 
+    /// The same, where the name stands in the text, if nobody else said where.
+    pub(super) fn placed_in(mut self, text: &str) -> Self {
+        if let Self::UnknownTable { name, place, .. } | Self::UnknownColumn { name, place, .. } =
+            &mut self
+            && place.0.is_none()
+        {
+            let bare = name.rsplit('.').next().unwrap_or(name);
+            *place = Place(excerpt_of_name(text, bare));
+        }
+        self
+    }
+
     /// Whether the request is at fault, not the lake or the machine: the exit code for usage.
     #[must_use]
     pub fn is_usage(&self) -> bool {
@@ -276,6 +291,19 @@ impl Error {
                 | Self::UnknownGrouping { .. }
         )
     }
+}
+
+/// The last place of a name: what comes before a table's name is more often the same name in a list of columns.
+fn excerpt_of_name(text: &str, name: &str) -> Option<Excerpt> {
+    let is_name = |word: &&Word| {
+        matches!(word.kind, WordKind::Name | WordKind::Quoted | WordKind::Text)
+            && text[word.range.clone()].trim_matches(['"', '\'', '`']).eq_ignore_ascii_case(name)
+    };
+    let start = words(text).iter().rfind(is_name)?.range.start;
+    let before = &text[..start];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Excerpt::of(text, Position { line, column })
 }
 
 fn did_you_mean(nearest: Option<&String>, otherwise: &str) -> String {

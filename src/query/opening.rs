@@ -8,7 +8,7 @@ use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as Parsed;
 
 use super::catalog::{CATALOG, LakeSchema, SCHEMA};
-use super::error::{Error, nearest};
+use super::error::{Error, Place, nearest};
 use super::library::Library;
 use super::source::{Snapshot, Source};
 use super::{guard, plain};
@@ -62,6 +62,7 @@ impl Opening<'_> {
         Err(Error::UnknownTable {
             name: reference.to_string(),
             nearest: nearest(name, self.schema.declared_names()),
+            place: Place::default(),
         })
     }
 

@@ -76,7 +76,11 @@ impl Translation<'_> {
             }
             DataFusionError::ArrowError(inner, _) => self.arrow(inner),
             DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) => {
-                unreadable(&error.message())
+                let message = error.message();
+                match of_a_filter(&message) {
+                    Some(fault) => self.failed(fault),
+                    None => unreadable(&message),
+                }
             }
             other => self.failed(&other.message()),
         }
@@ -84,7 +88,10 @@ impl Translation<'_> {
 
     fn arrow(&self, error: &ArrowError) -> Error {
         match error {
-            ArrowError::ParquetError(message) => unreadable(message),
+            ArrowError::ParquetError(message) => match of_a_filter(message) {
+                Some(fault) => self.failed(fault),
+                None => unreadable(message),
+            },
             other => self.failed(&other.to_string()),
         }
     }
@@ -124,9 +131,17 @@ impl Translation<'_> {
             let name = name.to_owned();
             return Error::UnknownFunction { name, nearest: None, place: self.place() };
         }
+        if let Some(column) = between(message, "expanding wildcard, column \"", "\" must appear") {
+            return self.failed(&format!(
+                "`{column}` must stand in GROUP BY, or in an aggregate function"
+            ));
+        }
+        if let Some(name) = between(message, "function '", "' failed to match any signature") {
+            return self.failed(&format!("`{name}` does not take values of these types"));
+        }
         if let Some(name) = between(message, "table '", "' not found") {
             let name = name.rsplit('.').next().unwrap_or(name).to_owned();
-            return Error::UnknownTable { name, nearest: None };
+            return Error::UnknownTable { name, nearest: None, place: Place::default() };
         }
         self.failed(message)
     }
@@ -143,6 +158,13 @@ impl Translation<'_> {
     fn place(&self) -> Place {
         Place(self.position.and_then(|position| Excerpt::of(self.sql, position)))
     }
+}
+
+/// What a filter said that was run while a file was read: the file is not at fault. The reader keeps it as debug text.
+fn of_a_filter(message: &str) -> Option<&str> {
+    let (_, fault) = message.split_once("Error evaluating filter predicate: ")?;
+    let fault = fault.split_once("Error(\"").map_or(fault, |(_, inner)| inner);
+    Some(fault.split_once("\")").map_or(fault, |(inner, _)| inner))
 }
 
 fn unreadable(message: &str) -> Error {
@@ -204,7 +226,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Phrases that the engine puts around what it has to say.
-const PREFIXES: [&str; 7] = [
+const PREFIXES: [&str; 10] = [
     "Error during planning: ",
     "Execution error: ",
     "Arrow error: ",
@@ -212,6 +234,9 @@ const PREFIXES: [&str; 7] = [
     "Schema error: ",
     "Internal error: ",
     "This feature is not implemented: ",
+    "Parser error: ",
+    "Cast error: ",
+    "Compute error: ",
 ];
 
 /// The first line of a message in the form that ours have: lower case, no final period, no request to file a bug.
@@ -224,7 +249,17 @@ fn sentence(message: &str) -> String {
     let text = text.split("This issue was likely caused by a bug").next().unwrap_or(text);
     // What follows repeats the sentence for each type that would have done.
     let text = text.split(", errors: ").next().unwrap_or(text);
-    let text = text.lines().next().unwrap_or(text).trim().trim_end_matches('.');
+    // What the parser of statements shows of its own tree.
+    let text = text.split(" Substring {").next().unwrap_or(text);
+    let mut lines = text.lines();
+    let text = match (lines.next(), lines.next_back()) {
+        // A list that ends with its point: regular expressions show theirs so.
+        (Some(first), Some(last)) if first.ends_with(':') => {
+            last.strip_prefix("error: ").unwrap_or(last)
+        }
+        (first, _) => first.unwrap_or(text),
+    };
+    let text = text.trim().trim_end_matches('.');
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {

@@ -1,0 +1,320 @@
+//! Questions one after another over the same lake: of a command line, of a file, or of the prompt.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ivsight::clock::SharedClock;
+use ivsight::query::{
+    Answer, Arguments, Canned, Check, Engine, Library, Piece, Script, Statement, coverage, pieces,
+};
+
+use super::super::args::Common;
+use super::super::error::Failure;
+use super::super::output::Output;
+use super::super::prompt::command::{Command, CommandError};
+use super::listing;
+use super::pager::{Attention, Pager, Program};
+use super::sink::{Looks, Sink};
+use super::watch::Watch;
+
+/// How deep files may include files.
+const INCLUDE_DEPTH_MAX: usize = 16;
+
+/// What outlives a question.
+pub(crate) struct Session<'a> {
+    pub(crate) common: &'a Common,
+    pub(crate) output: &'a Output,
+    pub(crate) clock: SharedClock,
+    pub(crate) engine: Engine,
+    pub(crate) library: Arc<Library>,
+    /// What was given at the command line.
+    pub(crate) arguments: Arguments,
+    pub(crate) looks: Looks,
+    /// Say how long each took.
+    pub(crate) is_timed: bool,
+    /// Plans instead of rows.
+    pub(crate) is_explained: bool,
+    /// Where results go, where not to stdout.
+    pub(crate) file: Option<(PathBuf, Sink)>,
+    /// What pages results, in a prompt.
+    pub(crate) pager: Option<(Program, Attention)>,
+}
+
+/// What is asked.
+enum Question<'a> {
+    Canned(&'a Canned, Arguments, Option<&'a Check>),
+    Statement(&'a Statement),
+    /// What the session itself knows.
+    Told(Answer),
+}
+
+/// Whether there is more to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Goes,
+    Ends,
+}
+
+impl Session<'_> {
+    /// Runs a text of statements, and commands if there are any. All of it is read before the first is run.
+    pub(crate) async fn run_text(&mut self, text: &str) -> Result<Flow, Failure> {
+        self.run_pieces(text, 0).await
+    }
+
+    /// Runs the statements of a text, to which every argument of the command line belongs.
+    pub(crate) async fn run_sql(&mut self, text: &str) -> Result<(), Failure> {
+        let script: Script = self.engine.script(text, &self.arguments)?;
+        for statement in script.statements() {
+            self.answer(Question::Statement(statement)).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a canned query, to which every argument belongs. True where a check finds its answer bad.
+    pub(crate) async fn run_canned(
+        &mut self,
+        name: &str,
+        mut arguments: Arguments,
+        is_checked: bool,
+    ) -> Result<bool, Failure> {
+        let library = Arc::clone(&self.library);
+        let canned = library.choose(name, &mut arguments)?;
+        let check = if is_checked { Some(check(canned)?) } else { None };
+        let question = Question::Canned(canned, arguments.clone(), check);
+        let is_bad = self.answer(question).await?;
+        self.say_what_is_missing(canned, &arguments).await;
+        Ok(is_bad)
+    }
+
+    /// Carries out a command.
+    pub(crate) async fn obey(&mut self, command: Command) -> Result<Flow, Failure> {
+        Box::pin(self.obey_at(command, 0)).await
+    }
+
+    /// Writes what is left. A file gets its name now.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.file.take().map_or(Ok(()), |(_, sink)| sink.finish())
+    }
+
+    async fn run_pieces(&mut self, text: &str, depth: usize) -> Result<Flow, Failure> {
+        enum Step {
+            Run(Script),
+            Obey(Command),
+        }
+        let mut steps = Vec::new();
+        for piece in pieces(text) {
+            steps.push(match piece {
+                Piece::Command { text, .. } => Step::Obey(Command::parse(text)?),
+                Piece::Statement { text: sql, start, .. } => {
+                    Step::Run(Script::parse(&in_place(text, start, sql))?)
+                }
+            });
+        }
+        for step in steps {
+            match step {
+                Step::Obey(command) => {
+                    if Box::pin(self.obey_at(command, depth)).await? == Flow::Ends {
+                        return Ok(Flow::Ends);
+                    }
+                }
+                Step::Run(script) => {
+                    for statement in script.statements() {
+                        self.answer(Question::Statement(statement)).await?;
+                    }
+                }
+            }
+        }
+        Ok(Flow::Goes)
+    }
+
+    async fn obey_at(&mut self, command: Command, depth: usize) -> Result<Flow, Failure> {
+        match command {
+            Command::Quit => return Ok(Flow::Ends),
+            Command::Help => self.tell(listing::help()).await?,
+            Command::Tables | Command::Describe(None) => {
+                self.tell(listing::relations(&self.engine, &self.library)).await?;
+            }
+            Command::Describe(Some(name)) => {
+                self.tell(listing::columns(&self.engine, &self.library, &name)?).await?;
+            }
+            Command::Functions(text) => {
+                let arguments = Arguments::new(self.clock.now())
+                    .with("text", text.as_deref().unwrap_or_default());
+                let answer = self.engine.query(listing::FUNCTIONS, &arguments).await?;
+                self.tell(answer).await?;
+            }
+            Command::Queries(None) => self.tell(listing::queries(&self.library)).await?,
+            Command::Queries(Some(name)) => {
+                let answer = listing::query(self.library.find(&name)?);
+                self.tell(answer).await?;
+            }
+            Command::Run(name, given) => {
+                let arguments = self.arguments_of(&name, &given)?;
+                self.run_canned(&name, arguments, false).await?;
+            }
+            Command::Include(path) => return self.include(&path, depth).await,
+            Command::Output(path) => self.redirect(path)?,
+            Command::Expanded(on) => {
+                self.looks.is_expanded = on.unwrap_or(!self.looks.is_expanded);
+                self.set("expanded", self.looks.is_expanded);
+            }
+            Command::Timing(on) => {
+                self.is_timed = on.unwrap_or(!self.is_timed);
+                self.set("timing", self.is_timed);
+            }
+            Command::Format(format) => self.looks.format = format,
+        }
+        Ok(Flow::Goes)
+    }
+
+    fn set(&self, what: &str, is_on: bool) {
+        if self.pager.is_some() {
+            self.output.note(&format!("{what} is {}", if is_on { "on" } else { "off" }));
+        }
+    }
+
+    /// Those of the command line that the query takes, and what was given with it instead.
+    fn arguments_of(&self, name: &str, given: &[(String, String)]) -> Result<Arguments, Failure> {
+        let header = self.library.find(name)?.header();
+        let is_taken = |name: &str| header.params.iter().any(|parameter| parameter.name == name);
+        let is_given = |name: &str| given.iter().any(|(other, _)| other == name);
+        let mut arguments =
+            self.arguments.only(|name| is_taken(name) && !is_given(name)).at(self.clock.now());
+        for (name, value) in given {
+            arguments.push(name, value);
+        }
+        Ok(arguments)
+    }
+
+    async fn include(&mut self, path: &std::path::Path, depth: usize) -> Result<Flow, Failure> {
+        if depth >= INCLUDE_DEPTH_MAX {
+            return Err(Failure::new(format!("`{}` includes itself", path.display())));
+        }
+        let text = read(path)?;
+        self.run_pieces(&text, depth + 1)
+            .await
+            .map_err(|failure| failure.within(format!("cannot run `{}`", path.display())))
+    }
+
+    fn redirect(&mut self, path: Option<PathBuf>) -> Result<(), Failure> {
+        self.finish()?;
+        if let Some(path) = path {
+            let sink = Sink::file(self.looks, &path)?;
+            self.file = Some((path, sink));
+        }
+        Ok(())
+    }
+
+    async fn tell(&mut self, answer: Answer) -> Result<(), Failure> {
+        self.answer(Question::Told(answer)).await.map(|_| ())
+    }
+
+    /// Asks, and writes the answer. True where a check finds it bad.
+    async fn answer(&mut self, question: Question<'_>) -> Result<bool, Failure> {
+        let began = self.clock.monotonic();
+        let (is_told, clock) = (matches!(question, Question::Told(_)), Arc::clone(&self.clock));
+        let watch = Watch::new(self.common, self.output);
+        let (is_bad, rows_n) = watch.during(self.deliver(question, &watch), &clock).await?;
+        if self.is_timed && !is_told {
+            let seconds = self.clock.monotonic().saturating_sub(began).as_secs_f64();
+            self.output.note(&format!("{rows_n} rows, {seconds:.3} s"));
+        }
+        Ok(is_bad)
+    }
+
+    async fn deliver(
+        &mut self,
+        question: Question<'_>,
+        watch: &Watch,
+    ) -> Result<(bool, u64), Failure> {
+        let (is_explained, engine) = (self.is_explained, &self.engine);
+        let arguments = self.arguments.clone().at(self.clock.now());
+        let (answer, check) = match question {
+            Question::Told(answer) => (answer, None),
+            Question::Statement(statement) if is_explained => {
+                (engine.explain(statement, &arguments).await?, None)
+            }
+            Question::Statement(statement) => (engine.run(statement, &arguments).await?, None),
+            Question::Canned(canned, arguments, _) if is_explained => {
+                (engine.explain_canned(canned, &arguments).await?, None)
+            }
+            Question::Canned(canned, arguments, check) => {
+                (engine.run_canned(canned, &arguments).await?, check)
+            }
+        };
+        let (answer, alarm) = match check {
+            Some(check) => {
+                let (answer, alarm) = check.watch(answer);
+                (answer, Some(alarm))
+            }
+            None => (answer, None),
+        };
+        watch.set_reading(answer.reading.clone());
+        let rows_n = self.write(answer, watch).await?;
+        Ok((alarm.is_some_and(|alarm| alarm.is_raised()), rows_n))
+    }
+
+    async fn write(&mut self, answer: Answer, watch: &Watch) -> Result<u64, Failure> {
+        if let Some((_, sink)) = &mut self.file {
+            sink.set_looks(self.looks);
+            return sink.write(answer, watch.bar()).await;
+        }
+        let mut sink = match &self.pager {
+            Some((program, attention)) => {
+                let (lines_n, columns_n) = console::Term::stdout().size();
+                let size = (usize::from(lines_n), usize::from(columns_n));
+                let pager = Pager::new(program.clone(), attention.clone(), size);
+                Sink::paged(self.looks, pager)
+            }
+            None => Sink::stdout(self.looks),
+        };
+        let rows_n = sink.write(answer, watch.bar()).await?;
+        sink.finish()?;
+        Ok(rows_n)
+    }
+
+    /// One line on stderr where the period has sessions that are not in the lake yet.
+    async fn say_what_is_missing(&self, canned: &Canned, arguments: &Arguments) {
+        if self.output.is_quiet() || canned.parameter("from").is_none() {
+            return;
+        }
+        match coverage(&self.engine, &self.library, arguments).await {
+            Ok(coverage) => {
+                if let Some(note) = coverage.note() {
+                    self.output.note(&format!("note: {note}"));
+                }
+            }
+            // The answer stands without it.
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell how much of the period is in the lake");
+            }
+        }
+    }
+}
+
+/// A file of SQL.
+pub(super) fn read(path: &std::path::Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("cannot read `{}`", path.display())).because(error))
+}
+
+/// A statement where it stands in its text, so that errors name the line and column there.
+fn in_place(text: &str, start: usize, sql: &str) -> String {
+    let blank = |c: char| if c == '\n' { '\n' } else { ' ' };
+    text[..start].chars().map(blank).chain(sql.chars()).collect()
+}
+
+/// What `--check` goes by.
+fn check(canned: &Canned) -> Result<&Check, Failure> {
+    canned.check().ok_or_else(|| {
+        Failure::new(format!("the query `{}` has no verdict to check", canned.header().name))
+            .hint(Some("`ivsight queries show NAME` tells which column one goes by"))
+            .usage()
+    })
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::of(&error).hint(error.hint()).usage()
+    }
+}
