@@ -8,7 +8,11 @@
 -- ]
 -- uses = ["sessions", "participants", "events"]
 -- shared = ["stage", "session", "from", "to", "limit"]
+-- params = [
+--   { name = "by", type = "text", default = "none", choices = ["none", "sdk", "protocol"], help = "What to group by." },
+-- ]
 -- columns = [
+--   { name = "dimension", type = "text", help = "What --by asks for; all without it. Events are those of such participants." },
 --   { name = "field", type = "text", help = "The field, or what was looked at." },
 --   { name = "n", type = "integer", unit = "n", help = "Looked at." },
 --   { name = "null_n", type = "integer", unit = "n", help = "Of these, unknown, or not so." },
@@ -30,7 +34,9 @@ WITH selected AS (
     AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
 ),
 people AS (
-  SELECT p.* FROM participants p
+  SELECT p.*, CASE $by WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
+      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)') ELSE 'all' END AS dimension
+  FROM participants p
   JOIN selected s USING (account_id, region, date, stage_arn, session_id)
 ),
 told AS (
@@ -39,8 +45,13 @@ told AS (
   FROM events e
   JOIN selected s USING (account_id, region, date, stage_arn, session_id)
 ),
+told_by AS (
+  SELECT t.*, CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END AS dimension
+  FROM told t
+  LEFT JOIN people p ON p.stage_arn = t.stage_arn AND p.session_id = t.session_id AND p.participant_id = t.participant_id
+),
 fields AS (
-  SELECT unnest(make_array('attributes', 'isp_name', 'os_name', 'os_version', 'browser_name', 'browser_version',
+  SELECT dimension, unnest(make_array('attributes', 'isp_name', 'os_name', 'os_version', 'browser_name', 'browser_version',
       'sdk_version', 'protocol', 'recording_s3_prefix')) AS field,
     unnest(make_array(attributes IS NULL, isp_name IS NULL, os_name IS NULL, os_version IS NULL, browser_name IS NULL,
       browser_version IS NULL, sdk_version IS NULL, protocol IS NULL, recording_s3_prefix IS NULL)) AS is_null,
@@ -48,38 +59,38 @@ fields AS (
   FROM people
   WHERE details_status = 'FETCHED'
   UNION ALL
-  SELECT 'details' AS field, details_status <> 'FETCHED' AS is_null, 'details not asked for, or failed' AS help FROM people
+  SELECT dimension, 'details' AS field, details_status <> 'FETCHED' AS is_null, 'details not asked for, or failed' AS help FROM people
   UNION ALL
-  SELECT 'events' AS field, events_status <> 'FETCHED' AS is_null, 'events not fetched' AS help FROM people
+  SELECT dimension, 'events' AS field, events_status <> 'FETCHED' AS is_null, 'events not fetched' AS help FROM people
   UNION ALL
-  SELECT 'any_event' AS field, events_n = 0 AS is_null, 'fetched, and there were none' AS help
+  SELECT dimension, 'any_event' AS field, events_n = 0 AS is_null, 'fetched, and there were none' AS help
   FROM people
   WHERE events_status = 'FETCHED'
   UNION ALL
-  SELECT 'user_id' AS field, user_id IS NULL AS is_null, 'not identified' AS help FROM people
+  SELECT dimension, 'user_id' AS field, user_id IS NULL AS is_null, 'not identified' AS help FROM people
   UNION ALL
-  SELECT 'event_time' AS field, event_time IS NULL AS is_null, 'without a time' AS help FROM told
+  SELECT dimension, 'event_time' AS field, event_time IS NULL AS is_null, 'without a time' AS help FROM told_by
   UNION ALL
-  SELECT 'fraction_of_a_second' AS field, CAST(event_time AS BIGINT) % 1000000 = 0 AS is_null, 'a whole second' AS help
-  FROM told
+  SELECT dimension, 'fraction_of_a_second' AS field, CAST(event_time AS BIGINT) % 1000000 = 0 AS is_null, 'a whole second' AS help
+  FROM told_by
   WHERE event_time IS NOT NULL
   UNION ALL
-  SELECT 'moment_of_its_own' AS field, at_once_n > 1 AS is_null, 'shares its time with another of its participant' AS help
-  FROM told
+  SELECT dimension, 'moment_of_its_own' AS field, at_once_n > 1 AS is_null, 'shares its time with another of its participant' AS help
+  FROM told_by
   WHERE event_time IS NOT NULL
   UNION ALL
-  SELECT 'distinct' AS field, occurrence > 0 AS is_null, 'equal to another event in all but its number' AS help FROM told
+  SELECT dimension, 'distinct' AS field, occurrence > 0 AS is_null, 'equal to another event in all but its number' AS help FROM told_by
 ),
 counted AS (
-  SELECT field, help, count(*) AS n, count(*) FILTER (WHERE is_null) AS null_n
+  SELECT dimension, field, help, count(*) AS n, count(*) FILTER (WHERE is_null) AS null_n
   FROM fields
-  GROUP BY field, help
+  GROUP BY dimension, field, help
 )
-SELECT field, n, null_n,
+SELECT dimension, field, n, null_n,
   null_n * 1.0 / nullif(n, 0) AS null_rate,
   CASE WHEN n > 0 THEN round((null_n + 1.9208 - 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) END AS ci_lo,
   CASE WHEN n > 0 THEN round((null_n + 1.9208 + 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) END AS ci_hi,
   n < 30 AS low_n, help
 FROM counted
-ORDER BY field
+ORDER BY dimension, field
 LIMIT $limit

@@ -4,19 +4,19 @@
 -- question = "How many people were on the stages at the same time, at most, at least and on average?"
 -- caveats = [
 --   "Peaks can't be added up or averaged over stages, sessions or buckets: ask with another --by or --bucket.",
---   "People are participants here: a person with two devices is two. Buckets are in UTC.",
+--   "People are participants here: a person with two devices is two.",
 --   "A bucket that --from or --to cuts is judged by what is left of it.",
 -- ]
 -- uses = ["levels"]
--- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
+-- shared = ["stage", "session", "from", "to", "replicas", "open", "tz", "limit"]
 -- params = [
---   { name = "bucket", type = "duration", default = "1h", help = "The length of a bucket of time." },
+--   { name = "bucket", type = "bucket", default = "1h", help = "The length of a bucket of time." },
 --   { name = "by", type = "text", default = "stage", choices = ["stage", "session", "all"], help = "What is counted together." },
 --   { name = "quota", type = "integer", help = "How many participants are allowed at once, for headroom." },
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket." },
 --   { name = "scope", type = "text", help = "The stage's name, the session, or all." },
 --   { name = "peak_ccu", type = "integer", unit = "n", help = "Participants at once, at most." },
 --   { name = "peak_at", type = "timestamp", help = "The first moment with so many." },

@@ -7,6 +7,7 @@
 --   "Times are whole seconds: a start in the second of the error counts as one that followed.",
 --   "A JOIN_ERROR of someone who is on the stage already is mid_stream.",
 -- ]
+-- note = "a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["errors"]
 -- shared = ["stage", "session", "from", "to", "replicas", "limit"]
 -- params = [

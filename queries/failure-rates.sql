@@ -9,13 +9,14 @@
 --   "For subscribe, --replicas speaks of the publisher that was to be watched: only leaves the others out.",
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
+-- note = "a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["attempts", "participants"]
--- shared = ["stage", "session", "from", "to", "bucket", "replicas", "limit"]
+-- shared = ["stage", "session", "from", "to", "bucket", "tz", "replicas", "limit"]
 -- params = [
 --   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC; NULL where no --bucket is given." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
 --   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
 --   { name = "action", type = "text", help = "join, publish or subscribe." },
 --   { name = "attempts_n", type = "integer", unit = "n", help = "Starts, and errors while it was not up." },
@@ -56,7 +57,7 @@ WITH by_participant AS (
 ),
 tried AS (
   SELECT a.*,
-    CASE WHEN $bucket IS NOT NULL THEN arrow_cast(CAST(floor((CAST(a.first_attempt AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') END AS bucket,
+    bucket_start(a.first_attempt, $bucket, $tz) AS bucket,
     CASE $by
       WHEN 'stage' THEN coalesce(a.stage_name, a.stage_arn)
       WHEN 'session' THEN a.session_id

@@ -23,6 +23,8 @@
 --   { name = "peak_ccu", type = "integer", unit = "n", help = "Participants at once, at most." },
 --   { name = "publishers_n", type = "integer", unit = "n", help = "Participants that published; replicas are not among them." },
 --   { name = "open_n", type = "integer", unit = "n", help = "Intervals that nothing ended." },
+--   { name = "synth_n", type = "integer", unit = "n", help = "Intervals without a start event." },
+--   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 --   { name = "stage_arn", type = "text", help = "The stage." },
 -- ]
 -- chart = { kind = "gantt", x = "start", y = "dur_s", series = "stage" }
@@ -56,7 +58,8 @@ islands AS (
 ),
 people AS (
   SELECT n.stage_arn, n.island, array_agg(DISTINCT i.session_id ORDER BY i.session_id) AS sessions,
-    count(DISTINCT i.person) AS persons_n, count(*) FILTER (WHERE i.is_open) AS open_n
+    count(DISTINCT i.person) AS persons_n, count(*) FILTER (WHERE i.is_open) AS open_n,
+    count(*) FILTER (WHERE i.synthetic_start) AS synth_n, count(*) FILTER (WHERE i.anomalies_n > 0) AS anomaly_n
   FROM islands n
   JOIN presence i ON i.stage_arn = n.stage_arn AND i.clip_start < n.end_at AND i.clip_end > n.start_at
   WHERE $replicas = 'include' OR i.is_replica = ($replicas = 'only')
@@ -71,7 +74,7 @@ media AS (
 )
 SELECT coalesce(n.stage_name, n.stage_arn) AS stage, n.island, n.start_at AS "start", n.end_at AS "end",
   CAST(n.end_at - n.start_at AS BIGINT) / 1e6 AS dur_s, p.sessions, p.persons_n, n.peak_ccu,
-  coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, n.stage_arn
+  coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, p.synth_n, p.anomaly_n, n.stage_arn
 FROM islands n
 JOIN people p ON p.stage_arn = n.stage_arn AND p.island = n.island
 LEFT JOIN media m ON m.stage_arn = n.stage_arn AND m.island = n.island

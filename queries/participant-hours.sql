@@ -4,18 +4,18 @@
 -- question = "How many hours did participants spend on the stages, as publishers and as viewers?"
 -- caveats = [
 --   "Hours are summed over participants: a person with two devices counts twice, as in a bill. They are cut at the edges of buckets.",
---   "publisher means while publishing, viewer all other time; replicas are a line of their own. Buckets are in UTC.",
+--   "publisher means while publishing, viewer all other time; replicas are a line of their own.",
 --   "participants_n can't be added up over roles and buckets, peak_ccu not at all.",
 -- ]
 -- uses = ["presence", "publishing", "subscriptions", "levels"]
--- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
+-- shared = ["stage", "session", "from", "to", "replicas", "open", "tz", "limit"]
 -- params = [
---   { name = "bucket", type = "duration", default = "1d", help = "The length of a bucket of time." },
+--   { name = "bucket", type = "bucket", default = "1d", help = "The length of a bucket of time." },
 --   { name = "by", type = "text", default = "stage", choices = ["stage", "session", "all"], help = "What is counted together." },
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket." },
 --   { name = "scope", type = "text", help = "The stage's name, the session, or all." },
 --   { name = "role", type = "text", help = "publisher, viewer or replica." },
 --   { name = "participant_h", type = "float", unit = "h", help = "Hours on the stage in that role." },
@@ -83,20 +83,14 @@ spans AS (
 numbered AS (
   SELECT *,
     CASE $by WHEN 'stage' THEN stage_arn WHEN 'session' THEN stage_arn || ' ' || session_id ELSE 'all' END AS scope_key,
-    unnest(generate_series(
-      CAST(floor((CAST(clip_start AS BIGINT) - 345600000000) / ($bucket * 1e6)) AS BIGINT),
-      CAST(floor((CAST(clip_end AS BIGINT) - 345600000001) / ($bucket * 1e6)) AS BIGINT)
-    )) AS number
+    unnest(buckets(clip_start, clip_end, $bucket, $tz)) AS span
   FROM spans
   WHERE clip_end > clip_start
 ),
 pieces AS (
   SELECT *,
-    arrow_cast(CAST(number * $bucket * 1e6 AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') AS bucket,
-    greatest(
-      least(CAST(clip_end AS BIGINT), CAST((number + 1) * $bucket * 1e6 AS BIGINT) + 345600000000)
-        - greatest(CAST(clip_start AS BIGINT), CAST(number * $bucket * 1e6 AS BIGINT) + 345600000000), 0
-    ) * sign / 3.6e9 AS hours
+    span['start'] AS bucket,
+    CAST(least(clip_end, span['end']) - greatest(clip_start, span['start']) AS BIGINT) * sign / 3.6e9 AS hours
   FROM numbered
 ),
 by_participant AS (

@@ -9,13 +9,13 @@
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
 -- uses = ["startups", "participants"]
--- shared = ["stage", "session", "from", "to", "bucket", "replicas", "limit"]
+-- shared = ["stage", "session", "from", "to", "bucket", "tz", "replicas", "limit"]
 -- params = [
 --   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
 --   { name = "intent", type = "duration", default = "30s", help = "Who first publishes later than this after joining did not mean to at once." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC; NULL where no --bucket is given." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
 --   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
 --   { name = "connections_n", type = "integer", unit = "n", help = "Connections that joined in the period." },
 --   { name = "published_n", type = "integer", unit = "n", help = "Of these, published, also late." },
@@ -41,7 +41,7 @@
 
 WITH placed AS (
   SELECT c.outcome, c.startup_s,
-    CASE WHEN $bucket IS NOT NULL THEN arrow_cast(CAST(floor((CAST(c.joined_at AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') END AS bucket,
+    bucket_start(c.joined_at, $bucket, $tz) AS bucket,
     CASE $by
       WHEN 'stage' THEN coalesce(c.stage_name, c.stage_arn)
       WHEN 'session' THEN c.session_id

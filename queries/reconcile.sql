@@ -4,7 +4,7 @@
 -- question = "Do the listings, the events and the intervals made of them tell the same story?"
 -- caveats = [
 --   "Listings may disagree with events for a while even at the service: a few percent need not be a fault of the lake.",
---   "Sessions that touch the period, whole; participants whose events were fetched. Replicas are left out, but for replica_row.",
+--   "Sessions that touch the period, whole; participants whose events were fetched. Replicas are left out, but for replica_row and replica_source.",
 -- ]
 -- uses = ["sessions", "participants", "intervals", "events", "replication"]
 -- shared = ["stage", "session", "from", "to", "limit"]
@@ -43,7 +43,7 @@ whole AS (
 ),
 people AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.published, p.first_join_time, p.state, p.replication_type,
-    p.events_n, p.events_status
+    p.events_n, p.events_status, p.source_stage_arn, p.source_session_id
   FROM participants p
   JOIN whole s USING (account_id, region, date, stage_arn, session_id)
 ),
@@ -73,6 +73,17 @@ compared AS (
   LEFT JOIN spans i ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
   LEFT JOIN told t ON t.stage_arn = p.stage_arn AND t.session_id = p.session_id AND t.participant_id = p.participant_id
   WHERE p.events_status = 'FETCHED'
+),
+-- Replicas whose source is whole here, and the replications that they should come from.
+sourced AS (
+  SELECT p.stage_arn, p.session_id, p.participant_id, count(r.participant) > 0 AS found
+  FROM people p
+  JOIN whole s ON s.stage_arn = p.source_stage_arn AND s.session_id = p.source_session_id
+  LEFT JOIN replication r
+    ON r.source_stage_arn = p.source_stage_arn AND r.source_session = p.source_session_id
+    AND r.participant = p.participant_id AND r.dest_stage_arn = p.stage_arn
+  WHERE p.replication_type = 'REPLICA' AND p.source_stage_arn <> p.stage_arn
+  GROUP BY p.stage_arn, p.session_id, p.participant_id
 ),
 session_counts AS (
   SELECT s.stage_arn, s.session_id, s.participants_n, s.events_n, count(p.participant_id) AS people_n
@@ -106,6 +117,9 @@ checks AS (
   FROM replication
   WHERE replica_row_found IS NOT NULL
   UNION ALL
+  SELECT 'replica_source' AS name, found AS agrees, concat_ws(' ', stage_arn, session_id, participant_id) AS sample
+  FROM sourced
+  UNION ALL
   SELECT 'session_bounds' AS name, NOT outside AS agrees, sample
   FROM compared
   UNION ALL
@@ -129,6 +143,7 @@ meanings (name, help) AS (
     ('connected', 'the listing says CONNECTED, and a stay is open'),
     ('replication_source', 'the listing says SOURCE, and there is a replication'),
     ('replica_row', 'a replication, and a REPLICA in the destination session'),
+    ('replica_source', 'a REPLICA, and a replication of the session that it names'),
     ('session_bounds', 'no interval reaches 300 s beyond its session'),
     ('participant_events', 'the number of events of a participant as fetched, and as stored'),
     ('session_participants', 'the number of participants of a session as fetched, and as stored'),

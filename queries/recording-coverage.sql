@@ -19,13 +19,16 @@
 --   { name = "at_risk_h", type = "float", unit = "h", help = "Of these, where the recording failed, or is off although others of the stage are recorded." },
 --   { name = "s3_prefix_missing_n", type = "integer", unit = "n", help = "Recorded, details read, and no prefix in S3." },
 --   { name = "open_n", type = "integer", unit = "n", help = "Intervals that nothing ended." },
+--   { name = "synth_n", type = "integer", unit = "n", help = "Intervals without a start event." },
+--   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 --   { name = "stage_arn", type = "text", help = "The stage." },
 -- ]
 -- chart = { kind = "stacked-bar", x = "stage", y = "publish_h", series = "state" }
 
 WITH hours AS (
   SELECT account_id, region, date, stage_arn, session_id, participant_id, max(stage_name) AS stage_name,
-    sum(duration_s) / 3600 AS publish_h, count(*) FILTER (WHERE is_open) AS open_n
+    sum(duration_s) / 3600 AS publish_h, count(*) FILTER (WHERE is_open) AS open_n,
+    count(*) FILTER (WHERE synthetic_start) AS synth_n, count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM publishing
   WHERE NOT quarantined AND ($open = 'clip' OR is_open = ($open = 'only'))
   GROUP BY account_id, region, date, stage_arn, session_id, participant_id
@@ -42,7 +45,7 @@ SELECT coalesce(max(stage_name), stage_arn) AS stage, state, count(*) AS publish
     AS at_risk_h,
   count(*) FILTER (WHERE state NOT IN ('DISABLED', 'FAILED', '(none)') AND details_status = 'FETCHED'
     AND recording_s3_prefix IS NULL) AS s3_prefix_missing_n,
-  sum(open_n) AS open_n,
+  sum(open_n) AS open_n, sum(synth_n) AS synth_n, sum(anomaly_n) AS anomaly_n,
   stage_arn
 FROM stated
 GROUP BY stage_arn, state

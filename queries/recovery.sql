@@ -7,6 +7,7 @@
 --   "Of chains whose errors lie in the period. Replicas are left out, except as publishers that someone watches.",
 --   "A lower bound: network errors of the client leave no event.",
 -- ]
+-- note = "a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["errors", "events", "sessions"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [

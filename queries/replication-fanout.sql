@@ -9,10 +9,10 @@
 --   "--stage and --session mean the source. Buckets without a replication are left out.",
 -- ]
 -- uses = ["replication", "replication_requests"]
--- shared = ["stage", "session", "from", "to", "open", "limit"]
+-- shared = ["stage", "session", "from", "to", "open", "tz", "limit"]
 -- by = { pair = "replication-pairs" }
 -- params = [
---   { name = "bucket", type = "duration", default = "1d", help = "The length of a bucket of time." },
+--   { name = "bucket", type = "bucket", default = "1d", help = "The length of a bucket of time." },
 -- ]
 -- columns = [
 --   { name = "bucket", type = "timestamp", help = "The start of the bucket." },
@@ -29,28 +29,22 @@
 -- ]
 -- chart = { kind = "line", x = "bucket", y = "peak", series = "who" }
 
-WITH width AS (
-  SELECT greatest(CAST($bucket * 1e6 AS BIGINT), 1000000) AS us
-),
-spans AS (
-  SELECT *, CAST("start" AS BIGINT) AS from_us, CAST("end" AS BIGINT) AS to_us,
-    split_part(source_stage_arn, ':', 5) || '/' || split_part(source_stage_arn, ':', 4) AS account
+WITH spans AS (
+  SELECT *, account_id || '/' || region AS account
   FROM replication
   WHERE "end" > "start"
     AND ($open = 'clip' OR ($open = 'only' AND "open") OR ($open = 'exclude' AND NOT "open"))
 ),
 cut AS (
-  SELECT s.*, w.us,
-    unnest(range(s.from_us / w.us, (s.to_us - 1) / w.us + 1)) AS bucket_n
-  FROM spans s
-  CROSS JOIN width w
+  SELECT *, unnest(buckets("start", "end", $bucket, $tz)) AS span FROM spans
 ),
 pieces AS (
-  SELECT *, greatest(from_us, bucket_n * us) AS piece_from, least(to_us, (bucket_n + 1) * us) AS piece_to
+  SELECT *, span['start'] AS bucket, span['end'] AS bucket_end,
+    greatest("start", span['start']) AS piece_from, least("end", span['end']) AS piece_to
   FROM cut
 ),
 scoped AS (
-  SELECT scope, bucket_n, us, piece_from, piece_to, "open",
+  SELECT scope, bucket, bucket_end, piece_from, piece_to, "open",
     CASE scope WHEN 'account' THEN account WHEN 'destination' THEN dest_stage ELSE participant END AS who,
     CASE scope WHEN 'destination' THEN dest_stage_arn WHEN 'participant' THEN source_stage_arn END AS stage_arn,
     CASE scope WHEN 'account' THEN account WHEN 'destination' THEN dest_stage_arn
@@ -58,67 +52,64 @@ scoped AS (
   FROM (SELECT *, unnest(make_array('account', 'destination', 'participant')) AS scope FROM pieces) AS each_scope
 ),
 totals AS (
-  SELECT scope, key, bucket_n, us, max(who) AS who, max(stage_arn) AS stage_arn,
-    CAST(sum(piece_to - piece_from) AS DOUBLE) / us AS mean,
+  SELECT scope, key, bucket, max(who) AS who, max(stage_arn) AS stage_arn,
+    sum(CAST(piece_to - piece_from AS BIGINT)) * 1.0 / max(CAST(bucket_end - bucket AS BIGINT)) AS mean,
     count(*) FILTER (WHERE "open") AS open_n
   FROM scoped
-  GROUP BY scope, key, bucket_n, us
+  GROUP BY scope, key, bucket
 ),
 changes AS (
-  SELECT scope, key, bucket_n, piece_from AS at, 1 AS delta FROM scoped
+  SELECT scope, key, bucket, piece_from AS at, 1 AS delta FROM scoped
   UNION ALL
-  SELECT scope, key, bucket_n, piece_to, -1 FROM scoped
+  SELECT scope, key, bucket, piece_to, -1 FROM scoped
 ),
 moments AS (
-  SELECT scope, key, bucket_n, at, sum(delta) AS delta
+  SELECT scope, key, bucket, at, sum(delta) AS delta
   FROM changes
-  GROUP BY scope, key, bucket_n, at
+  GROUP BY scope, key, bucket, at
 ),
 levels AS (
-  SELECT scope, key, bucket_n, at, sum(delta) OVER (PARTITION BY scope, key, bucket_n ORDER BY at) AS level
+  SELECT scope, key, bucket, at, sum(delta) OVER (PARTITION BY scope, key, bucket ORDER BY at) AS level
   FROM moments
 ),
 peaks AS (
-  SELECT scope, key, bucket_n, max(level) AS peak, first_value(at ORDER BY level DESC, at) AS peak_at
+  SELECT scope, key, bucket, max(level) AS peak, first_value(at ORDER BY level DESC, at) AS peak_at
   FROM levels
-  GROUP BY scope, key, bucket_n
+  GROUP BY scope, key, bucket
 ),
 refusals AS (
-  SELECT CAST(q.requested_at AS BIGINT) / w.us AS bucket_n,
-    split_part(q.source_stage_arn, ':', 5) || '/' || split_part(q.source_stage_arn, ':', 4) AS account,
+  SELECT bucket_start(q.requested_at, $bucket, $tz) AS bucket,
+    q.account_id || '/' || q.region AS account,
     q.destination_stage_arn AS destination,
     q.source_stage_arn || ' ' || q.participant_id AS participant
   FROM replication_requests q
-  CROSS JOIN width w
   WHERE q.action = 'START' AND q.outcome = 'ServiceQuotaExceededException'
     AND ($from IS NULL OR q.requested_at >= $from)
     AND ($to IS NULL OR q.requested_at < $to)
 ),
 refused AS (
-  SELECT scope, key, bucket_n, count(*) AS refused_n
+  SELECT scope, key, bucket, count(*) AS refused_n
   FROM (
-    SELECT 'account' AS scope, account AS key, bucket_n FROM refusals
+    SELECT 'account' AS scope, account AS key, bucket FROM refusals
     UNION ALL
-    SELECT 'destination', destination, bucket_n FROM refusals
+    SELECT 'destination', destination, bucket FROM refusals
     UNION ALL
-    SELECT 'participant', participant, bucket_n FROM refusals
+    SELECT 'participant', participant, bucket FROM refusals
   ) AS each_scope
-  GROUP BY scope, key, bucket_n
+  GROUP BY scope, key, bucket
 ),
 journal AS (
   SELECT count(*) > 0 AS is_kept FROM replication_requests
 )
-SELECT arrow_cast(t.bucket_n * t.us, 'Timestamp(Microsecond, Some("UTC"))') AS bucket,
-  t.scope, t.who, p.peak, t.mean AS avg,
-  arrow_cast(p.peak_at, 'Timestamp(Microsecond, Some("UTC"))') AS peak_at,
+SELECT t.bucket, t.scope, t.who, p.peak, t.mean AS avg, p.peak_at,
   CASE t.scope WHEN 'participant' THEN 5 END AS quota,
   CASE t.scope WHEN 'participant' THEN 5 - p.peak END AS headroom,
   CASE WHEN j.is_kept THEN coalesce(f.refused_n, 0) END AS refused_n,
   t.open_n,
   t.stage_arn
 FROM totals t
-JOIN peaks p ON p.scope = t.scope AND p.key = t.key AND p.bucket_n = t.bucket_n
-LEFT JOIN refused f ON f.scope = t.scope AND f.key = t.key AND f.bucket_n = t.bucket_n
+JOIN peaks p ON p.scope = t.scope AND p.key = t.key AND p.bucket = t.bucket
+LEFT JOIN refused f ON f.scope = t.scope AND f.key = t.key AND f.bucket = t.bucket
 CROSS JOIN journal j
-ORDER BY bucket, t.scope, p.peak DESC, t.key
+ORDER BY t.bucket, t.scope, p.peak DESC, t.key
 LIMIT $limit

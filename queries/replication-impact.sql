@@ -37,6 +37,8 @@
 --   { name = "native_ci_hi", type = "float", unit = "0..1", help = "Its upper bound." },
 --   { name = "low_n", type = "boolean", help = "Fewer than 30 tried on one of the two sides: the rates say little." },
 --   { name = "open", type = "boolean", help = "It had not ended when the evidence ends." },
+--   { name = "synthetic_start", type = "boolean", help = "It began without a start event." },
+--   { name = "anomalies_n", type = "integer", unit = "n", help = "Odd things about it." },
 --   { name = "requested_at", type = "timestamp", help = "When this program was asked to start it; NULL where the journal has no such request." },
 --   { name = "request_to_start_s", type = "float", unit = "s", help = "From then to the start event." },
 --   { name = "source_stage_arn", type = "text", help = "The stage that the participant publishes on." },
@@ -138,7 +140,7 @@ SELECT r.source_stage, r.source_session, r.participant, r.person, r.dest_stage, 
   s.native_rate AS native_failure_rate,
   greatest(s.native_mid - s.native_half, 0.0) AS native_ci_lo, least(s.native_mid + s.native_half, 1.0) AS native_ci_hi,
   coalesce(s.replica_n, 0) < 30 OR coalesce(s.native_n, 0) < 30 AS low_n,
-  r."open", r.requested_at, r.request_to_start_s, r.source_stage_arn, r.dest_stage_arn
+  r."open", r.synthetic_start, r.anomalies_n, r.requested_at, r.request_to_start_s, r.source_stage_arn, r.dest_stage_arn
 FROM replications r
 LEFT JOIN bounded s ON s.n = r.n
 ORDER BY r."start", r.source_stage_arn, r.source_session, r.participant, r.dest_stage_arn

@@ -16,7 +16,9 @@
 --   { name = "longest_s", type = "float", unit = "s", help = "The longest of them." },
 --   { name = "first_start", type = "timestamp", help = "The start of the first." },
 --   { name = "last_end", type = "timestamp", help = "The end of the last." },
---   { name = "open_n", type = "integer", unit = "n", help = "Replications between the two that had not ended when the evidence ends." },
+--   { name = "open_n", type = "integer", unit = "n", help = "Replications between the two, matched or not, that had not ended when the evidence ends." },
+--   { name = "synth_n", type = "integer", unit = "n", help = "Of these replications, without a start event." },
+--   { name = "anomaly_n", type = "integer", unit = "n", help = "Of these, with something odd." },
 --   { name = "stage_a_arn", type = "text", help = "The one stage." },
 --   { name = "stage_b_arn", type = "text", help = "The other." },
 -- ]
@@ -26,14 +28,15 @@ WITH spans AS (
   SELECT least(source_stage_arn, dest_stage_arn) AS a, greatest(source_stage_arn, dest_stage_arn) AS b,
     CASE WHEN source_stage_arn < dest_stage_arn THEN source_stage ELSE dest_stage END AS a_name,
     CASE WHEN source_stage_arn < dest_stage_arn THEN dest_stage ELSE source_stage END AS b_name,
-    source_stage_arn < dest_stage_arn AS from_a, "start", "end", "open"
+    source_stage_arn < dest_stage_arn AS from_a, "start", "end", "open", synthetic_start, anomalies_n
   FROM replication
   WHERE "end" > "start"
     AND ($open = 'clip' OR ($open = 'only' AND "open") OR ($open = 'exclude' AND NOT "open"))
 ),
 names AS (
   SELECT a, b, last_value(a_name ORDER BY "start") AS a_name, last_value(b_name ORDER BY "start") AS b_name,
-    count(*) FILTER (WHERE "open") AS open_n
+    count(*) FILTER (WHERE "open") AS open_n, count(*) FILTER (WHERE synthetic_start) AS synth_n,
+    count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM spans
   GROUP BY a, b
 ),
@@ -74,11 +77,11 @@ SELECT n.a_name AS stage_a, n.b_name AS stage_b,
   max(CAST(m.ended - m.began AS BIGINT)) / 1e6 AS longest_s,
   min(m.began) AS first_start,
   max(m.ended) AS last_end,
-  n.open_n,
+  n.open_n, n.synth_n, n.anomaly_n,
   m.a AS stage_a_arn,
   m.b AS stage_b_arn
 FROM matches m
 JOIN names n ON n.a = m.a AND n.b = m.b
-GROUP BY n.a_name, n.b_name, n.open_n, m.a, m.b
+GROUP BY n.a_name, n.b_name, n.open_n, n.synth_n, n.anomaly_n, m.a, m.b
 ORDER BY overlap_s DESC, stage_a_arn, stage_b_arn
 LIMIT $limit

@@ -4,10 +4,10 @@
 -- question = "Of the people who first came in one week, how many came again in each later week?"
 -- caveats = [
 --   "Persons with a user id alone. The first week is that of the store: the oldest cohort holds everyone who came before it too (left_censored).",
---   "Weeks begin on Monday, in UTC. Weeks that are not over as far as is known are NULL, not 0. There is no --from: the first visit decides.",
+--   "Weeks begin on Monday. Weeks that are not over as far as is known are NULL, not 0. There is no --from: the first visit decides.",
 -- ]
 -- uses = ["sessions", "intervals"]
--- shared = ["stage", "limit"]
+-- shared = ["stage", "tz", "limit"]
 -- params = [
 --   { name = "role", type = "text", default = "any", choices = ["any", "publisher", "viewer"], help = "Whose stays count: in sessions in which they published, or in which they did not." },
 -- ]
@@ -34,12 +34,9 @@ WITH selected AS (
 horizon AS (
   SELECT max(known_until) AS known_until FROM selected
 ),
--- Weeks since Monday, 1970-01-05.
 weeks AS (
-  SELECT i.user_id, unnest(generate_series(
-      (CAST(i.start_time AS BIGINT) - 345600000000) / 604800000000,
-      greatest(CAST(i.end_time AS BIGINT) - 345600000001, CAST(i.start_time AS BIGINT) - 345600000000) / 604800000000
-    )) AS week
+  SELECT i.user_id,
+    unnest(buckets(i.start_time, greatest(i.end_time, i.start_time + INTERVAL '1 microsecond'), '1w', $tz)) AS week
   FROM intervals i
   JOIN selected s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica AND i.user_id IS NOT NULL
@@ -47,34 +44,37 @@ weeks AS (
 ),
 active AS (
   SELECT user_id, week, min(week) OVER (PARTITION BY user_id) AS cohort
-  FROM (SELECT user_id, week FROM weeks GROUP BY user_id, week)
+  FROM (SELECT user_id, week['start'] AS week FROM weeks GROUP BY user_id, week['start'])
 ),
 cells AS (
-  SELECT cohort, week - cohort AS week_k, count(*) AS active_n FROM active GROUP BY cohort, week - cohort
+  SELECT cohort, week, count(*) AS active_n FROM active GROUP BY cohort, week
 ),
 cohorts AS (
-  SELECT c.cohort, max(CASE WHEN c.week_k = 0 THEN c.active_n END) AS size
-  FROM cells c
-  GROUP BY c.cohort
+  SELECT cohort, max(CASE WHEN week = cohort THEN active_n END) AS size FROM cells GROUP BY cohort
 ),
 ends AS (
   SELECT min(cohort) AS first_cohort, max(week) AS last_week FROM active
 ),
-grid AS (
-  SELECT cohort, size, unnest(generate_series(0, e.last_week - cohort)) AS week_k, e.first_cohort
+spans AS (
+  SELECT cohort, size, first_cohort,
+    unnest(buckets(cohort, last_week + INTERVAL '1 microsecond', '1w', $tz)) AS week
   FROM cohorts
-  CROSS JOIN ends e
+  CROSS JOIN ends
+),
+grid AS (
+  -- A week in which the clocks change is an hour longer, or shorter.
+  SELECT cohort, size, cohort = first_cohort AS left_censored, week['start'] AS week, week['end'] AS week_end,
+    CAST(round(CAST(week['start'] - cohort AS BIGINT) / 6.048e11) AS BIGINT) AS week_k
+  FROM spans
 ),
 filled AS (
-  SELECT g.cohort, g.size, g.week_k, g.cohort = g.first_cohort AS left_censored,
-    coalesce(345600000000 + (g.cohort + g.week_k + 1) * 604800000000 <= CAST(h.known_until AS BIGINT), false) AS complete,
+  SELECT g.cohort, g.size, g.week_k, g.left_censored, coalesce(g.week_end <= h.known_until, false) AS complete,
     coalesce(c.active_n, 0) AS seen_n
   FROM grid g
   CROSS JOIN horizon h
-  LEFT JOIN cells c ON c.cohort = g.cohort AND c.week_k = g.week_k
+  LEFT JOIN cells c ON c.cohort = g.cohort AND c.week = g.week
 )
-SELECT arrow_cast(345600000000 + cohort * 604800000000, 'Timestamp(Microsecond, Some("UTC"))') AS cohort_week,
-  size, week_k,
+SELECT cohort AS cohort_week, size, week_k,
   CASE WHEN complete THEN seen_n END AS active_n,
   CASE WHEN complete THEN seen_n * 1.0 / nullif(size, 0) END AS rate,
   CASE WHEN complete THEN CASE WHEN size > 0 THEN round((seen_n + 1.9208 - 1.96 * sqrt(seen_n * 1.0 * (size - seen_n) / size + 0.9604)) / (size + 3.8416), 6) END END AS ci_lo,

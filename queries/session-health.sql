@@ -7,6 +7,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Whole sessions that touch the period.",
 -- ]
+-- note = "a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["health"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [

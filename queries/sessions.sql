@@ -40,6 +40,7 @@
 --   { name = "replicas_out_n", type = "integer", unit = "n", help = "Replications to other stages." },
 --   { name = "label", type = "text", help = "How it went: failed, partial, dropped, churny or ok." },
 --   { name = "open_n", type = "integer", unit = "n", help = "Intervals that nothing ended." },
+--   { name = "synth_n", type = "integer", unit = "n", help = "Intervals without a start event." },
 --   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 --   { name = "stage_arn", type = "text", help = "The stage." },
 -- ]
@@ -47,7 +48,7 @@
 
 WITH here AS (
   SELECT stage_arn, session_id, participant_id, person, identified, clip_start, clip_end, start_time, duration_s,
-    starts_n, is_open, anomalies_n,
+    starts_n, is_open, synthetic_start, anomalies_n,
     max(clip_end) OVER (
       PARTITION BY stage_arn, session_id ORDER BY clip_start, clip_end, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -65,6 +66,7 @@ there AS (
     sum(starts_n) FILTER (WHERE $from IS NULL OR start_time >= $from) AS joins_n,
     sum(duration_s) AS present_s,
     count(*) FILTER (WHERE is_open) AS open_n,
+    count(*) FILTER (WHERE synthetic_start) AS synth_n,
     count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM here
   GROUP BY stage_arn, session_id
@@ -128,6 +130,7 @@ SELECT coalesce(h.stage_name, h.stage_arn) AS stage, h.session_id AS session, h.
   coalesce(o.replicas_out_n, 0) AS replicas_out_n,
   h.label,
   coalesce(t.open_n, 0) AS open_n,
+  coalesce(t.synth_n, 0) AS synth_n,
   coalesce(t.anomaly_n, 0) AS anomaly_n,
   h.stage_arn
 FROM health h

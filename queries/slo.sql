@@ -4,20 +4,23 @@
 -- question = "Do joining, publishing, watching and sessions work as often as they should?"
 -- caveats = [
 --   "Lower bounds of what fails: network errors of the client leave no event.",
---   "The window is --from to --to: for the usual one, --from 30d. Only sessions that are whole in the lake count for session_ok.",
+--   "Without --from, the window reaches back from --to, or from now. Only sessions that are whole in the lake count for session_ok.",
 --   "breach only where the whole interval is below the target; at_risk where the rate is; insufficient below 30.",
 -- ]
+-- note = "failures are a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["attempts", "startups", "subscribe_startups", "health"]
--- shared = ["stage", "session", "from", "to", "bucket", "limit"]
+-- shared = ["stage", "session", "from", "to", "bucket", "tz", "limit"]
 -- params = [
 --   { name = "target", type = "float", default = "0.99", help = "The share that should be good." },
+--   { name = "window", type = "duration", default = "30d", help = "How far back the window reaches where no --from is given." },
+--   { name = "as_of", type = "timestamp", default = "now", help = "Where the window ends where no --to is given." },
 --   { name = "intent", type = "duration", default = "30s", help = "Who first publishes later than this after joining did not mean to at once." },
 --   { name = "churn", type = "float", default = "0.2", help = "A session is churny above this share of persons with two reconnects or more." },
 --   { name = "stitch", type = "duration", default = "60s", help = "A gap of at most this between two stays makes them one visit." },
 -- ]
 -- check = { column = "verdict", bad = ["breach"] }
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC; NULL where no --bucket is given." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
 --   { name = "sli", type = "text", help = "join: participants that got in. publish_5s: connections that published within 5 s. subscribe_2s: first subscriptions within 2 s. session_ok: sessions with the label ok." },
 --   { name = "valid_n", type = "integer", unit = "n", help = "What counts." },
 --   { name = "good_n", type = "integer", unit = "n", help = "Of these, good." },
@@ -55,10 +58,12 @@ measured AS (
   WHERE settled AND NOT live
 ),
 summed AS (
-  SELECT CASE WHEN $bucket IS NOT NULL THEN arrow_cast(CAST(floor((CAST(at AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') END AS bucket, sli, count(*) AS valid_n,
+  SELECT bucket_start(at, $bucket, $tz) AS bucket, sli, count(*) AS valid_n,
     count(*) FILTER (WHERE good) AS good_n
   FROM measured
-  GROUP BY CASE WHEN $bucket IS NOT NULL THEN arrow_cast(CAST(floor((CAST(at AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') END, sli
+  WHERE $from IS NOT NULL
+    OR at >= coalesce($to, $as_of) - arrow_cast(CAST($window * 1e6 AS BIGINT), 'Duration(Microsecond)')
+  GROUP BY bucket_start(at, $bucket, $tz), sli
 ),
 rated AS (
   SELECT *,

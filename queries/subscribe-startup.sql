@@ -9,12 +9,12 @@
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
 -- uses = ["subscribe_startups", "participants"]
--- shared = ["stage", "session", "from", "to", "bucket", "limit"]
+-- shared = ["stage", "session", "from", "to", "bucket", "tz", "limit"]
 -- params = [
 --   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC; NULL where no --bucket is given." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
 --   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
 --   { name = "remote_is_replica", type = "boolean", help = "The publishers are replicas of some on other stages." },
 --   { name = "subs_n", type = "integer", unit = "n", help = "First subscriptions to a publishing." },
@@ -35,7 +35,7 @@
 
 WITH placed AS (
   SELECT u.remote_is_replica, u.latency_s, u.clock_negative,
-    CASE WHEN $bucket IS NOT NULL THEN arrow_cast(CAST(floor((CAST(u.start_time AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') END AS bucket,
+    bucket_start(u.start_time, $bucket, $tz) AS bucket,
     CASE $by
       WHEN 'stage' THEN coalesce(u.stage_name, u.stage_arn)
       WHEN 'session' THEN u.session_id

@@ -8,6 +8,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Participants that first tried in the period. Replicas are left out, except as publishers that someone watches.",
 -- ]
+-- note = "a lower bound: network errors of the client and bad token signatures leave no event"
 -- uses = ["attempts", "participants"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
@@ -24,6 +25,8 @@
 --   { name = "ci_hi", type = "float", unit = "0..1", help = "Its upper end." },
 --   { name = "rest_n", type = "integer", unit = "n", help = "All others that tried." },
 --   { name = "rest_rate", type = "float", unit = "0..1", help = "Those without any success, of all others." },
+--   { name = "rest_ci_lo", type = "float", unit = "0..1", help = "The lower end of its 95 % interval (Wilson)." },
+--   { name = "rest_ci_hi", type = "float", unit = "0..1", help = "Its upper end." },
 --   { name = "lift", type = "float", help = "rate by rest_rate; NULL where the others never fail." },
 --   { name = "excess_failures_n", type = "float", unit = "n", help = "Failures beyond what the others' rate would have given." },
 --   { name = "looks_n", type = "integer", unit = "n", help = "Slices that were tested." },
@@ -74,6 +77,8 @@ rated AS (
   WHERE n >= $min_n
 )
 SELECT action, dimension, value, n, k, rate, ci_lo, ci_hi, rest_n, rest_rate,
+  CASE WHEN rest_n > 0 THEN round((rest_k + 1.9208 - 1.96 * sqrt(rest_k * 1.0 * (rest_n - rest_k) / rest_n + 0.9604)) / (rest_n + 3.8416), 6) END AS rest_ci_lo,
+  CASE WHEN rest_n > 0 THEN round((rest_k + 1.9208 + 1.96 * sqrt(rest_k * 1.0 * (rest_n - rest_k) / rest_n + 0.9604)) / (rest_n + 3.8416), 6) END AS rest_ci_hi,
   rate / nullif(rest_rate, 0) AS lift,
   k - n * rest_rate AS excess_failures_n,
   count(*) OVER () AS looks_n

@@ -15,9 +15,9 @@
 //! | [`model`] | the nouns: stages, sessions, participants, events, intervals | nothing |
 //! | [`clock`] | time as a parameter | model |
 //! | [`times`] | times and durations as people write them | model |
-//! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages | model, clock |
+//! | [`api`] | the service through the AWS SDK: calls, their pace, retries and pages; its credentials for others | model, clock |
 //! | [`intervals`] | events of a session to intervals | model |
-//! | [`lake`] | Delta tables on disk, what is in flight, how a session becomes visible | model, clock, intervals |
+//! | [`lake`] | Delta tables in a folder or bucket, what is in flight, how a session becomes visible | model, clock, intervals |
 //! | [`collect`] | the crawl of one account in one region | model, clock, times, api, lake |
 //! | [`query`] | SQL over one snapshot of the lake, canned queries | model, times, lake |
 //! | [`render`] | rows to bytes, for people and programs | nothing |

@@ -14,16 +14,21 @@ use ivsight::query::{
 };
 use serde_json::{Value, json};
 
+mod access;
 mod guard;
 mod lakes;
+mod money;
 mod people;
 mod people_over_time;
+mod promises;
 mod quality;
 mod rates;
 mod replication;
 mod replication_journal;
 mod reports;
 mod spread;
+mod steps;
+mod zones;
 
 use lakes::Lake;
 
@@ -72,6 +77,15 @@ async fn report(
     let query = library.choose(name, &mut arguments).unwrap();
     let rows = rows(engine.run_canned(query, &arguments).await.unwrap()).await;
     rows.iter().map(|row| columns.iter().map(|name| row[name].clone()).collect()).collect()
+}
+
+/// What a query can't do without.
+fn required<'a>(name: &str, rates: &'a str) -> Vec<(&'static str, &'a str)> {
+    match name {
+        "timeline" => vec![("session", "*")],
+        "cost-estimate" => vec![("rates", rates)],
+        _ => Vec::new(),
+    }
 }
 
 async fn sql(engine: &Engine, text: &str, given: &[(&str, &str)]) -> Result<Vec<Value>, Error> {

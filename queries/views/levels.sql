@@ -6,14 +6,14 @@
 --   "Peaks can't be added up or averaged over stages, sessions or buckets.",
 -- ]
 -- uses = ["changes"]
--- shared = ["stage", "session", "from", "to", "replicas", "open"]
+-- shared = ["stage", "session", "from", "to", "replicas", "open", "tz"]
 -- params = [
---   { name = "bucket", type = "duration", default = "1h", help = "The length of a bucket of time." },
+--   { name = "bucket", type = "bucket", default = "1h", help = "The length of a bucket of time." },
 --   { name = "by", type = "text", default = "stage", choices = ["stage", "session", "all"], help = "What is counted together." },
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
 -- ]
 -- columns = [
---   { name = "bucket", type = "timestamp", help = "The start of the bucket in UTC." },
+--   { name = "bucket", type = "timestamp", help = "The start of the bucket." },
 --   { name = "scope_key", type = "text", help = "What is counted together: the stage's ARN, the session, or all." },
 --   { name = "stage_arn", type = "text", help = "The stage; NULL for all." },
 --   { name = "session_id", type = "text", help = "The session; NULL for stages and all." },
@@ -42,20 +42,15 @@ named AS (
   FROM scoped
   GROUP BY scope_key
 ),
-numbered AS (
-  SELECT scope_key, unnest(generate_series(
-      CAST(floor((CAST(first_at AS BIGINT) - 345600000000) / ($bucket * 1e6)) AS BIGINT),
-      CAST(floor((CAST(last_at AS BIGINT) - 345600000001) / ($bucket * 1e6)) AS BIGINT) + 1
-    )) AS number
-  FROM named
+spans AS (
+  SELECT scope_key, unnest(buckets(first_at, last_at, $bucket, $tz)) AS span FROM named
 ),
 -- The level is carried into each bucket by a change of nothing at its edge.
 edges AS (
   SELECT scope_key,
-    least(greatest(arrow_cast(CAST(number * $bucket * 1e6 AS BIGINT) + 345600000000,
-      'Timestamp(Microsecond, Some("UTC"))'), $from), $to) AS at,
+    least(greatest(unnest(make_array(span['start'], span['end'])), $from), $to) AS at,
     0 AS present_n, 0 AS publishing_n, 0 AS replicas_publishing_n, 0 AS subscribed_n
-  FROM numbered
+  FROM spans
 ),
 moments AS (
   SELECT scope_key, at, sum(present_n) AS present_n, sum(publishing_n) AS publishing_n,
@@ -77,14 +72,14 @@ running AS (
   FROM moments
 ),
 bucketed AS (
-  SELECT scope_key, arrow_cast(CAST(floor((CAST(at AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))') AS bucket,
+  SELECT scope_key, bucket_start(at, $bucket, $tz) AS bucket,
     max(ccu) AS peak_ccu, first_value(at ORDER BY ccu DESC, at) AS peak_at, min(ccu) AS min_ccu,
     sum(ccu * length_s) / nullif(sum(length_s), 0) AS avg_ccu,
     max(publishers) AS peak_publishers, max(replica_publishers) AS peak_replica_publishers,
     max(subscriptions) AS peak_subscriptions
   FROM running
   WHERE length_s > 0
-  GROUP BY scope_key, arrow_cast(CAST(floor((CAST(at AS BIGINT) - 345600000000) / ($bucket * 1e6)) * ($bucket * 1e6) AS BIGINT) + 345600000000, 'Timestamp(Microsecond, Some("UTC"))')
+  GROUP BY scope_key, bucket_start(at, $bucket, $tz)
 )
 SELECT b.bucket, b.scope_key, n.stage_arn, n.session_id, n.scope, b.peak_ccu, b.peak_at, b.min_ccu, b.avg_ccu,
   b.peak_publishers, b.peak_replica_publishers, b.peak_subscriptions

@@ -9,6 +9,9 @@
 -- uses = ["sessions", "stages", "intervals", "participants", "replication_requests"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
+--   { name = "account_id", type = "text", help = "The AWS account." },
+--   { name = "region", type = "text", help = "The AWS region." },
+--   { name = "stage_name", type = "text", help = "The name of the source when its session was collected; NULL where it has none." },
 --   { name = "source_stage", type = "text", help = "The name of the stage that the participant publishes on; its ARN where it has none." },
 --   { name = "source_session", type = "text", help = "The session there." },
 --   { name = "participant", type = "text", help = "The participant, the same on both sides." },
@@ -58,7 +61,7 @@ spans AS (
     AND ($from IS NULL OR i.end_time >= $from)
 ),
 capped AS (
-  SELECT r.stage_arn, r.stage_name, r.session_id, r.participant_id, r.user_id, r.destination,
+  SELECT r.account_id, r.region, r.stage_arn, r.stage_name, r.session_id, r.participant_id, r.user_id, r.destination,
     r.destination_stage_arn, r.destination_session_id, r.end_reason, r.starts_n, r.synthetic_start,
     r.anomalies, r.start_time,
     greatest(r.start_time, least(r.end_time, d.end_time)) AS end_time,
@@ -153,6 +156,9 @@ media_of AS (
   GROUP BY stage_arn, session_id, participant_id, destination, start_time
 )
 SELECT
+  r.account_id,
+  r.region,
+  r.stage_name,
   coalesce(r.stage_name, r.stage_arn) AS source_stage,
   r.session_id AS source_session,
   r.participant_id AS participant,

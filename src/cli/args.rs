@@ -230,8 +230,8 @@ pub(crate) struct Query {
     /// Only this session
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
-    /// Width of a bucket
-    #[arg(long, value_name = "DURATION")]
+    /// Width of a bucket: 15m, 6h, 1d, 1w, 1mo
+    #[arg(long, value_name = "WIDTH")]
     pub(crate) bucket: Option<String>,
     /// What to group by
     #[arg(long, value_name = "DIMENSION")]
@@ -239,7 +239,7 @@ pub(crate) struct Query {
     /// What to do with replicas
     #[arg(long, value_name = "exclude|include|only")]
     pub(crate) replicas: Option<String>,
-    /// Time zone of buckets
+    /// Time zone of buckets, such as Europe/Berlin or +05:30 [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,
     /// Rows at most
@@ -288,7 +288,7 @@ pub(crate) struct Queries {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum QueriesAction {
-    /// Documentation, parameters, columns and SQL of one query
+    /// Documentation, parameters, columns and SQL of one query, view or function
     Show {
         /// Its name
         name: String,

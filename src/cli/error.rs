@@ -93,13 +93,23 @@ impl Failure {
     /// Libraries repeat their cause in their own text; what was said already is not said again.
     fn add_causes(&mut self, mut cause: Option<&(dyn Error + 'static)>) {
         while let Some(error) = cause {
-            let text = error.to_string();
+            let text = plain(error.to_string());
             let said = self.causes.last().unwrap_or(&self.what);
             if !said.contains(&text) {
                 self.causes.push(text);
             }
             cause = error.source();
         }
+    }
+}
+
+/// What S3 says is XML, in the middle of how it was asked.
+fn plain(text: String) -> String {
+    let between = |from: &str, to: &str| Some(text.split_once(from)?.1.split_once(to)?.0);
+    match (between("<Code>", "</Code>"), between("<Message>", "</Message>")) {
+        (Some(code), Some(message)) if code != message => format!("{code}: {message}"),
+        (Some(code), _) => code.to_owned(),
+        (None, _) => text,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use ivsight::query::{Canned, Dialect};
+use ivsight::query::{Canned, Dialect, FUNCTIONS};
 use serde_json::{Value, json};
 
 use super::Exit;
@@ -16,7 +16,12 @@ pub(crate) fn run(args: &Queries, output: &Output) -> Result<Exit, Failure> {
     let library = library(args.folder.as_deref())?;
     match &args.action {
         Some(QueriesAction::Show { name, ddl }) => {
-            let canned = library.find(name).map_err(|error| Failure::from(error).usage())?;
+            if let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) {
+                output.result(function.usage)?;
+                output.result(function.help)?;
+                return Ok(Exit::Done);
+            }
+            let canned = library.describe(name).map_err(|error| Failure::from(error).usage())?;
             if let Some(engine) = ddl {
                 let sql = Dialect::from(*engine).query(canned);
                 output.result(&sql.map_err(|error| Failure::of(&error))?)?;
@@ -56,6 +61,9 @@ fn show(canned: &Canned, output: &Output) -> io::Result<()> {
     output.result(&header.question)?;
     for caveat in &header.caveats {
         output.result(&format!("  - {caveat}"))?;
+    }
+    if let Some(note) = &header.note {
+        output.result(&format!("said beside every answer: {note}"))?;
     }
     output.result("\nparameters")?;
     for param in &header.params {
@@ -115,6 +123,7 @@ fn as_json(canned: &Canned) -> Value {
         "title": header.title,
         "question": header.question,
         "caveats": header.caveats,
+        "note": header.note,
         "uses": header.uses,
         "params": params,
         "check": header.check.as_ref().map(|check| json!({

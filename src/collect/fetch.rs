@@ -164,7 +164,7 @@ impl Crawl {
         let Some(listing) = self.staging().index(key).listing() else { return Ok(false) };
         if listing.end_time < session.row.end_time {
             // The session went on after it was listed: what was fetched of it then is not all.
-            self.staging().remove(vec![key.clone()]).await.map_err(LakeError::from)?;
+            self.staging().remove(vec![key.clone()]).await?;
             return Ok(false);
         }
         let mut view = self.staging().view(key).map_err(LakeError::from)?;
@@ -177,7 +177,7 @@ impl Crawl {
     /// Stages a record. An answer that is shorter than the one that is there is refused, and said.
     async fn stage(&self, session: &ActiveSession, record: &Record) -> Result<(), Miss> {
         let key = &session.row.key;
-        let appended = self.staging().append(key, record).await.map_err(LakeError::from)?;
+        let appended = self.staging().append(key, record).await?;
         if let Appended::Shrunk { staged_n, answered_n } = appended {
             self.note_shrunk(key, format!("{answered_n} answered, {staged_n} were there before"));
         }

@@ -136,12 +136,12 @@ async fn collect_scope(
     let started_at = request.client.now();
     // Said before anything is written; read again by the service's clock once it is known.
     request.settings.filter.range(started_at)?;
-    let held = match request.settings.dry_run {
-        true => None,
-        false => Some(take_scope(request, scope).await?),
-    };
+    let is_dry = request.settings.dry_run;
+    let held = if is_dry { None } else { Some(take_scope(request, scope).await?) };
     let target = held.clone().map(|held| Target { held });
-    let outcome = collect_held(request, scope, source, recovered, target, started_at).await;
+    // What a run holds is kept apart from the tasks that wait for it.
+    let collecting = collect_held(request, scope, source, recovered, target, started_at);
+    let outcome = Box::pin(collecting).await;
     if let Some(held) = held {
         held.release().await;
     }

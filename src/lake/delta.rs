@@ -78,8 +78,9 @@ impl Tables {
             Place::Bucket(bucket) => bucket.names(&bucket.path(&log)).await?.0,
         };
         Ok(names.iter().any(|name| {
+            let extension = name.rsplit('.').next();
             name.starts_with(|c: char| c.is_ascii_digit())
-                && (name.ends_with(".json") || name.ends_with(".parquet"))
+                && matches!(extension, Some("json" | "parquet"))
         }))
     }
 

@@ -175,6 +175,10 @@ impl LakeError {
             | Self::Plan { .. }
             | Self::Unreadable { .. }
             | Self::Shape { .. } => "restore the file from a backup, or collect into a new lake",
+            Self::Lock(LockError::Held { path, .. }) if path.starts_with("s3:") => {
+                "let the other run finish, then run the same command again; one that was killed \
+                 holds it for 3 minutes"
+            }
             Self::Outrun { .. } | Self::Lock(LockError::Held { .. }) => {
                 "let the other run finish, then run the same command again"
             }
@@ -227,14 +231,16 @@ fn hint_of(error: &object_store::Error) -> Option<&'static str> {
             "the bucket is in another region: give `--lake-profile` with a profile of its region",
         );
     }
+    if says(&["403 Forbidden", "AccessDenied"]) {
+        return Some(
+            "allow what `ivsight schema --iam --lake s3://BUCKET/PREFIX` prints for these credentials",
+        );
+    }
     // A folder's store has such errors too.
     if !says(&["Error performing", "HTTP error", "no answer within", "AWS credentials"]) {
         return None;
     }
     match error {
-        object_store::Error::PermissionDenied { .. } => Some(
-            "allow what `ivsight schema --iam --lake s3://BUCKET/PREFIX` prints for these credentials",
-        ),
         object_store::Error::Unauthenticated { .. } => {
             Some("set AWS_PROFILE or give `--lake-profile` (for SSO run `aws sso login` first)")
         }

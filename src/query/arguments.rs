@@ -1,12 +1,15 @@
 //! Values for the parameters of a query: typed, bound, never pasted into the text.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 use serde::Deserialize;
 
+use super::calendar::{Width, read_zone};
 use super::error::{Error, nearest};
+use super::rates;
 use crate::model::Timestamp;
 use crate::times;
 
@@ -29,6 +32,12 @@ pub enum Kind {
     Timestamp,
     /// A duration such as `30s`; the statement gets its seconds as a float.
     Duration,
+    /// The length of a bucket: a duration, or months such as `1mo`. The statement gets the text, for `bucket_start`.
+    Bucket,
+    /// A time zone; the statement gets the text.
+    Zone,
+    /// A file of unit prices; the statement gets them as a list of structs, for `unnest`.
+    Rates,
 }
 
 impl Kind {
@@ -43,6 +52,9 @@ impl Kind {
             Self::Boolean => "boolean",
             Self::Timestamp => "timestamp",
             Self::Duration => "duration",
+            Self::Bucket => "bucket",
+            Self::Zone => "zone",
+            Self::Rates => "rates",
         }
     }
 
@@ -57,36 +69,43 @@ impl Kind {
             Self::Boolean => "true|false",
             Self::Timestamp => "TIME",
             Self::Duration => "DURATION",
+            Self::Bucket => "15m|1h|1d|1w|1mo",
+            Self::Zone => "ZONE",
+            Self::Rates => "FILE",
         }
     }
 
     /// The type in SQL that a placeholder is cast to, so that a plan can be made before there is a value.
     pub(super) fn sql_type(self) -> SqlType {
         match self {
-            Self::Text | Self::Globs => SqlType::Varchar(None),
+            Self::Text | Self::Globs | Self::Bucket | Self::Zone => SqlType::Varchar(None),
             Self::Integer => SqlType::BigInt(None),
             Self::Float | Self::Duration => {
                 SqlType::Double(datafusion::sql::sqlparser::ast::ExactNumberInfo::None)
             }
             Self::Boolean => SqlType::Boolean,
             Self::Timestamp => SqlType::Timestamp(Some(6), TimezoneInfo::WithTimeZone),
+            Self::Rates => rates::sql_type(),
         }
     }
 
     fn null(self) -> ScalarValue {
         match self {
-            Self::Text | Self::Globs => ScalarValue::Utf8(None),
+            Self::Text | Self::Globs | Self::Bucket | Self::Zone => ScalarValue::Utf8(None),
             Self::Integer => ScalarValue::Int64(None),
             Self::Float | Self::Duration => ScalarValue::Float64(None),
             Self::Boolean => ScalarValue::Boolean(None),
             Self::Timestamp => ScalarValue::TimestampMicrosecond(None, Some("UTC".into())),
+            Self::Rates => rates::null(),
         }
     }
 
     /// Reads a value.
     fn read(self, text: &str, now: Timestamp) -> Result<ScalarValue, String> {
         Ok(match self {
-            Self::Text => ScalarValue::from(text),
+            Self::Text | Self::Rates => ScalarValue::from(text),
+            Self::Bucket => Width::read(text).map(|_| ScalarValue::from(text))?,
+            Self::Zone => read_zone(text).map(|_| ScalarValue::from(text.trim()))?,
             Self::Globs => ScalarValue::from(regular_expression(&[text])),
             Self::Integer => {
                 let number: i64 =
@@ -132,7 +151,7 @@ pub struct Parameter {
     pub default: Option<String>,
     /// What it does, for a person.
     pub help: String,
-    /// The only values that it may have; empty for any.
+    /// The only values that it may have; empty for any. One that ends in `*` stands for all that begin so.
     #[serde(default)]
     pub choices: Vec<String>,
     /// Whether a value must be given.
@@ -141,6 +160,15 @@ pub struct Parameter {
 }
 
 impl Parameter {
+    /// Whether the choices, if there are any, have a text.
+    pub(super) fn admits(&self, text: &str) -> bool {
+        let admits = |choice: &String| match choice.strip_suffix('*') {
+            Some(begin) => text.len() > begin.len() && text.starts_with(begin),
+            None => choice == text,
+        };
+        self.choices.is_empty() || self.choices.iter().any(admits)
+    }
+
     /// The value that the statement gets.
     pub(super) fn value(
         &self,
@@ -158,16 +186,18 @@ impl Parameter {
             given => given.iter().map(String::as_str).collect(),
         };
         for text in &texts {
-            if !self.choices.is_empty() && !self.choices.iter().any(|choice| choice == text) {
+            if !self.admits(text) {
                 return Err(invalid(text, format!("choose {}", self.choices.join(", "))));
             }
         }
         match texts.as_slice() {
             [] if self.required => {
-                Err(Error::MissingParameter { query: query.to_owned(), name: self.name.clone() })
+                let (query, name) = (query.to_owned(), self.name.clone());
+                Err(Error::MissingParameter { query, name, kind: self.kind })
             }
             [] => Ok(self.kind.null()),
             globs if self.kind == Kind::Globs => Ok(ScalarValue::from(regular_expression(globs))),
+            [path] if self.kind == Kind::Rates => rates::read(Path::new(path)),
             [text] => self.kind.read(text, now).map_err(|reason| invalid(text, reason)),
             [.., last] => Err(invalid(last, "it was given a value already".to_owned())),
         }
@@ -182,9 +212,14 @@ pub(super) fn shared(name: &str) -> Option<Parameter> {
         "to" => (Kind::Timestamp, None, &[], "Only what happened before this time."),
         "stage" => (Kind::Globs, None, &[], "Only these stages: an ARN or a glob of names."),
         "session" => (Kind::Globs, None, &[], "Only these sessions."),
-        "bucket" => (Kind::Duration, None, &[], "The length of a bucket of time."),
+        "bucket" => (Kind::Bucket, None, &[], "The length of a bucket of time."),
         "by" => (Kind::Text, None, &[], "What to group by."),
-        "tz" => (Kind::Text, None, &[], "The time zone of buckets."),
+        "tz" => (
+            Kind::Zone,
+            None,
+            &[],
+            "The time zone of buckets; UTC without it. A day has 23 or 25 hours where the clocks change.",
+        ),
         "limit" => (Kind::Integer, None, &[], "At most so many rows."),
         "replicas" => (
             Kind::Text,

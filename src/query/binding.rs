@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
 
-use super::arguments::{Arguments, Parameter};
+use super::arguments::{Arguments, Kind, Parameter};
 use super::error::Error;
 use super::{ColumnKind, plain};
 use crate::times;
@@ -46,7 +46,10 @@ fn untyped(
     data_type: Option<&DataType>,
     arguments: &Arguments,
 ) -> Result<ScalarValue, Error> {
-    let missing = || Error::MissingParameter { query: query.to_owned(), name: name.to_owned() };
+    let missing = || {
+        let (query, name) = (query.to_owned(), name.to_owned());
+        Error::MissingParameter { query, name, kind: Kind::Text }
+    };
     let text = match arguments.given(name) {
         [] => return Err(missing()),
         [text] => text,

@@ -31,7 +31,7 @@ use super::reading::Reading;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
 use super::yielding::yielding;
-use super::{guard, plain};
+use super::{functions, guard, plain};
 use crate::lake::tables::Table;
 
 /// How the engine may use the machine, and what it may do.
@@ -109,11 +109,12 @@ impl Engine {
         if let Some((url, store)) = source.store() {
             runtime.register_object_store(&url, store);
         }
-        let state = SessionStateBuilder::new()
+        let mut builder = SessionStateBuilder::new()
             .with_config(session_config(options))
             .with_runtime_env(runtime)
-            .with_default_features()
-            .build();
+            .with_default_features();
+        builder.scalar_functions().get_or_insert_default().extend(functions::all());
+        let state = builder.build();
         let declared = Arc::new(declarations(&library));
         Ok(Self {
             source,

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::arguments::Kind;
 use super::lexing::{Word, WordKind, words};
+use super::rates;
 use super::source::SourceError;
 
 /// A place in a text, both counted from 1.
@@ -149,6 +151,18 @@ pub enum Error {
         query: String,
         /// The parameter.
         name: String,
+        /// What it would be.
+        kind: Kind,
+    },
+    /// A file of unit prices is wrong.
+    #[error("{}:{line}: {message}", file.display())]
+    Rates {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
     },
     /// The value of a parameter can't be read.
     #[error("the parameter `{name}` can't be `{value}`: {reason}")]
@@ -250,7 +264,12 @@ impl Error {
             Self::UnknownParameter { nearest, taken, .. } => {
                 Some(did_you_mean(nearest.as_ref(), &takes(taken)))
             }
+            Self::MissingParameter { name, kind: Kind::Rates, .. } => Some(format!(
+                "add `--param {name}=FILE`, a list of your prices by the hour, such as\n{}",
+                rates::EXAMPLE
+            )),
             Self::MissingParameter { name, .. } => Some(format!("add `--param {name}=VALUE`")),
+            Self::Rates { .. } => Some(format!("such a file looks like\n{}", rates::EXAMPLE)),
             Self::UnknownGrouping { choices, .. } => Some(takes_by(choices)),
             Self::Unreadable { .. } => Some(
                 "restore the file from a backup; tables that it is no part of can still be asked"
@@ -287,6 +306,7 @@ impl Error {
                 | Self::UnknownParameter { .. }
                 | Self::MissingParameter { .. }
                 | Self::InvalidParameter { .. }
+                | Self::Rates { .. }
                 | Self::UnknownQuery { .. }
                 | Self::UnknownGrouping { .. }
         )

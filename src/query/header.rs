@@ -25,6 +25,8 @@ pub struct Header {
     /// What a reader of the answer must know.
     #[serde(default)]
     pub caveats: Vec<String>,
+    /// What is said beside every answer.
+    pub note: Option<String>,
     /// The tables and views that it stands on.
     #[serde(default)]
     pub uses: Vec<String>,
@@ -234,8 +236,7 @@ fn check_names(header: &Header) -> Result<(), (String, String)> {
             return Err((quoted(&parameter.name), message));
         }
         if let Some(default) = &parameter.default
-            && !parameter.choices.is_empty()
-            && !parameter.choices.contains(default)
+            && !parameter.admits(default)
         {
             let message = format!("the default of `{}` is none of its choices", parameter.name);
             return Err((quoted(&parameter.name), message));

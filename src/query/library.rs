@@ -19,17 +19,21 @@ macro_rules! embedded {
 /// Every file in `queries/`. A test compares this list with the folder.
 const QUERIES: &[(&str, &str)] = embedded!(
     "queries/":
+    "access-errors",
     "anomalies",
     "attendance",
     "audience",
     "churn",
     "completeness",
     "concurrency",
+    "cost-estimate",
     "coverage",
     "durations",
     "error-codes",
     "failure-rates",
     "freshness",
+    "funnel",
+    "identity",
     "occupancy",
     "participant-hours",
     "promotions",
@@ -52,6 +56,8 @@ const QUERIES: &[(&str, &str)] = embedded!(
     "suspects",
     "timeline",
     "token-exchanges",
+    "top",
+    "waste",
 );
 
 /// Every file in `queries/views/`. A test compares this list with the folder.
@@ -63,6 +69,7 @@ const VIEWS: &[(&str, &str)] = embedded!(
     "errors",
     "health",
     "levels",
+    "person_errors",
     "persons",
     "presence",
     "publishing",
@@ -223,6 +230,14 @@ impl Library {
             name: name.to_owned(),
             nearest: nearest(name, self.queries.keys().map(String::as_str)),
         })
+    }
+
+    /// A query or a view by its name, to be looked at.
+    ///
+    /// # Errors
+    /// [`Error::UnknownQuery`] with the nearest name.
+    pub fn describe(&self, name: &str) -> Result<&Canned, Error> {
+        self.find(name).or_else(|error| self.view(name).ok_or(error))
     }
 
     /// The query that answers a name and its arguments: another one where `--by` asks for a grouping that has

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::functions::FUNCTIONS;
 use super::header::{ColumnSpec, Header};
 use super::library::{Canned, Library};
 
@@ -34,6 +35,11 @@ impl Library {
         for view in self.views() {
             describe(&mut page, view.header());
         }
+        section(&mut page, 2, "Functions");
+        line(&mut page, "What SQL has no words for. They are there for your own SQL too.\n");
+        for function in FUNCTIONS {
+            line(&mut page, &format!("- `{}`: {}", function.usage, function.help));
+        }
         page
     }
 }
@@ -54,6 +60,9 @@ fn describe(page: &mut String, header: &Header) {
     }
     for caveat in &header.caveats {
         line(page, &format!("- {caveat}"));
+    }
+    if let Some(note) = &header.note {
+        line(page, &format!("\nSaid beside every answer: {note}."));
     }
     if let Some(check) = &header.check {
         let bad = if check.bad.is_empty() { "false".to_owned() } else { check.bad.join(", ") };

@@ -4,16 +4,18 @@
 //! share with ad-hoc SQL. Values reach a statement as bound parameters ([`Arguments`]), never as text.
 //!
 //! The boundary: it gives Arrow batches and typed errors. It writes nothing to a terminal, knows no command
-//! line, and reads files only where the caller names a folder of queries.
+//! line, and reads files only where the caller names them: a folder of queries, a list of prices.
 
 mod arguments;
 mod binding;
+mod calendar;
 mod catalog;
 mod check;
 mod coverage;
 mod ddl;
 mod engine;
 mod error;
+mod functions;
 mod guard;
 mod header;
 mod lake_source;
@@ -22,6 +24,7 @@ mod library;
 mod markdown;
 mod opening;
 mod plain;
+mod rates;
 mod reading;
 mod source;
 mod statement;
@@ -33,6 +36,7 @@ pub use coverage::{Coverage, coverage};
 pub use ddl::{Dialect, Unopenable, Untranslatable};
 pub use engine::{Answer, Engine, Options};
 pub use error::{Error, Position};
+pub use functions::{FUNCTIONS, Function};
 pub use header::{Chart, ChartKind, ColumnKind, ColumnSpec, Header};
 pub use lake_source::LakeSource;
 pub use lexing::{Piece, Word, WordKind, is_whole, pieces, words};

@@ -5,3 +5,4 @@ mod mistakes;
 mod query;
 mod sample;
 mod status;
+mod verdicts;

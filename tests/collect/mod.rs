@@ -8,6 +8,7 @@ mod giving_up;
 mod killed;
 mod locks;
 mod recovery;
+mod refusals;
 mod signals;
 mod summary;
 pub(crate) mod truth;

@@ -23,12 +23,12 @@ const TABLES: [&str; 7] =
     ["events", "intervals", "participants", "replicas", "sessions", "stages", "runs"];
 
 /// The rows of every table, without their order.
-pub(super) fn rows(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
+pub(crate) fn rows(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
     TABLES.into_iter().map(|table| (table, sorted(&lake.rows(table)))).collect()
 }
 
 /// The rows that our own reader sees of the data tables.
-pub(super) fn rows_named(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
+pub(crate) fn rows_named(lake: &LakeFiles) -> BTreeMap<&'static str, Vec<String>> {
     let versions = lake.commits("sessions").last().unwrap().named_versions();
     let named = |table: &'static str| (table, sorted(&lake.rows_at(table, versions[table])));
     LakeFiles::DATA.into_iter().map(named).collect()
@@ -91,7 +91,7 @@ fn compacting_leaves_the_rows_and_fewer_files_and_the_next_has_nothing_to_do() {
     assert_eq!(TABLES.map(commits), before);
 }
 
-pub(super) fn rows_of_data(
+pub(crate) fn rows_of_data(
     all: &BTreeMap<&'static str, Vec<String>>,
 ) -> BTreeMap<&'static str, Vec<String>> {
     LakeFiles::DATA.into_iter().map(|table| (table, all[table].clone())).collect()
@@ -128,14 +128,28 @@ fn old_files_go_when_no_snapshot_of_a_week_needs_them() {
             compact(&opened, &held, now).await.unwrap()
         })
     };
+    let states = states(&lake);
     compact_at(now + TimeDelta::days(6));
     assert_eq!(parquet_n(&bed.lake_path().join("events")), kept_n);
+    // Whoever opened any state of these days can go on reading it.
+    let after = self::states(&lake);
+    assert!(states.len() > 5 && states.iter().zip(&after).all(|(before, after)| before == after));
     compact_at(now + TimeDelta::days(8));
     assert_eq!(parquet_n(&bed.lake_path().join("events")), live_n);
     assert_eq!(rows(&lake), before);
     on_lake(&bed, &["verify"]).exits(0);
     bed.collect_anew(&[]).exits(0);
     assert_eq!(rows_named(&lake), rows_of_data(&before));
+}
+
+/// The data tables as every commit to `sessions` names them, by the number of their rows.
+fn states(lake: &LakeFiles) -> Vec<Vec<usize>> {
+    let commits = lake.commits("sessions");
+    let rows_n = |commit: &crate::support::Commit| {
+        let versions = commit.named_versions();
+        LakeFiles::DATA.map(|table| lake.rows_at(table, versions[table]).len()).to_vec()
+    };
+    commits.iter().map(rows_n).collect()
 }
 
 fn newest_commit(lake: &LakeFiles) -> i64 {

@@ -1,7 +1,8 @@
 //! Tests of `lake`: what other engines see of the tables, commit by commit.
 
-mod maintain;
-mod rebuild;
+pub(crate) mod maintain;
+mod readers;
+pub(crate) mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -32,7 +32,7 @@ fn tamper_all(bed: &TestBed, table: &str, change: impl Fn(&RecordBatch) -> Vec<R
 }
 
 /// A lake whose intervals were written by a rule of before, which gave one less in each file.
-fn outdated(bed: &TestBed, rule: Option<i32>) {
+pub(crate) fn outdated(bed: &TestBed, rule: Option<i32>) {
     tamper_all(bed, "sessions", with_rule(rule));
     tamper_all(bed, "intervals", without_first);
 }

@@ -82,6 +82,13 @@ impl Lake {
         self.push(Table::ReplicationRequests, merged(request, more))
     }
 
+    /// The same rows in another order: the last `count` first, and all from the end.
+    pub(super) fn turned(mut self, count: usize) -> Self {
+        self.rows.rotate_right(count);
+        self.rows.reverse();
+        self
+    }
+
     fn push(mut self, table: Table, row: Value) -> Self {
         self.rows.push((table, row));
         self

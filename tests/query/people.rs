@@ -19,7 +19,7 @@ fn remote(id: &str) -> Value {
 
 /// 10:00 to 11:00. Ann comes back with a second token while her first lingers for 30 s; Bob restarts, and publishes for
 /// no time at all, then for 10 minutes; a viewer comes in the second in which Ann's second stay ends.
-fn busy() -> Lake {
+pub(super) fn busy() -> Lake {
     Lake::default()
         .session("alpha", "st-1", "10:00:00", Some("11:00:00"))
         .participant("alpha", "st-1", "r", json!({"replication_type": "REPLICA"}))

@@ -33,7 +33,12 @@ impl TestBed {
 
     /// Three stages with one session each on one day: what most tests need, and quickly collected.
     pub(crate) fn few() -> Self {
-        let config = Config { scenario: Scenario::Small, tps: 0.0, ..Config::default() };
+        Self::few_of(Config::default().seed)
+    }
+
+    /// The same, from another seed.
+    pub(crate) fn few_of(seed: u64) -> Self {
+        let config = Config { seed, scenario: Scenario::Small, tps: 0.0, ..Config::default() };
         let mut world = World::generate(&config);
         for stage in world.stages.iter_mut() {
             let last = stage.sessions.iter().filter_map(|session| session.start_time).max();

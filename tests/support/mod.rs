@@ -14,5 +14,5 @@ pub(crate) use budget::{asked, budget, counts};
 pub(crate) use clock::HurriedClock;
 pub(crate) use files::{Commit, LakeFiles, LiveFile, copy, take_back};
 pub(crate) use rows::{assert_same, only, text};
-pub(crate) use s3::{BUCKET, KEY, S3Server, is_mutation};
+pub(crate) use s3::{BUCKET, KEY, S3Server};
 pub(crate) use truth::{Fate, Settled};

@@ -90,6 +90,18 @@ impl S3Server {
         self.folder.path().join(BUCKET).join(prefix)
     }
 
+    /// The keys under a part of the lake.
+    pub(crate) fn objects(&self, part: &str) -> Vec<PathBuf> {
+        fn files(path: PathBuf) -> Vec<PathBuf> {
+            match std::fs::read_dir(&path) {
+                Ok(entries) => entries.flat_map(|entry| files(entry.unwrap().path())).collect(),
+                Err(_) if path.is_file() => vec![path],
+                Err(_) => Vec::new(),
+            }
+        }
+        files(self.path("lakes/one").join(part))
+    }
+
     /// What stands before it.
     pub(crate) fn gate(&self) -> &Gate {
         &self.gate
@@ -134,6 +146,7 @@ struct State {
     held: Option<Text>,
     hang_up: Option<Wanted>,
     hung_up_n: usize,
+    applied_n: usize,
     failing: Option<(f64, ChaCha8Rng)>,
     refusal: Option<(u16, &'static str)>,
     ahead: Duration,
@@ -192,6 +205,11 @@ impl Gate {
         self.state().hang_up = Some(Box::new(wanted));
     }
 
+    /// Requests that reached the store.
+    pub(crate) fn applied_n(&self) -> usize {
+        self.state().applied_n
+    }
+
     pub(crate) fn hung_up_n(&self) -> usize {
         self.state().hung_up_n
     }
@@ -233,6 +251,7 @@ impl Gate {
         let request = Request::from_parts(head, Body::from(body));
         let answer = service.call(request).await.map_err(std::io::Error::other)?;
         let mut state = self.state();
+        state.applied_n += 1;
         if state.hang_up.as_mut().is_some_and(|wanted| wanted(&text)) {
             state.hung_up_n += 1;
             return Err(std::io::Error::other("the answer is lost"));
@@ -274,7 +293,7 @@ impl Gate {
 }
 
 /// Whether a request changes something.
-pub(crate) fn is_mutation(request: &str) -> bool {
+fn is_mutation(request: &str) -> bool {
     ["PUT ", "POST ", "DELETE "].iter().any(|method| request.starts_with(method))
 }
 

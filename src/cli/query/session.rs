@@ -82,6 +82,9 @@ impl Session<'_> {
         let check = if is_checked { Some(check(canned)?) } else { None };
         let question = Question::Canned(canned, arguments.clone(), check);
         let is_bad = self.answer(question).await?;
+        if let Some(note) = &canned.header().note {
+            self.output.note(&format!("note: {note}"));
+        }
         self.say_what_is_missing(canned, &arguments).await;
         Ok(is_bad)
     }

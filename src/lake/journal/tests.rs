@@ -1,5 +1,7 @@
 use super::*;
 use crate::lake::batch::{Outcome, ReplicationAction};
+use crate::lake::bucket::Bucket;
+use crate::lake::place::Place;
 use crate::model::{ParticipantId, ReplicationRoute, StageArn, TextMap, Timestamp};
 
 fn arn(account: &str, stage: &str) -> StageArn {
@@ -116,4 +118,21 @@ async fn a_lake_that_a_request_made_has_its_origin() {
     let scope = arn("123456789012", "home").scope().clone();
     let error = lake.take_scope(&scope, "a run").await.unwrap_err();
     assert!(matches!(error, LakeError::Mixed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_journal_in_a_bucket_is_like_one_in_a_folder() {
+    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
+    let bucket = Bucket::of(store, "a-bucket", "some/lake", crate::clock::SystemClock::shared());
+    let lake = Lake::of(Place::Bucket(bucket));
+    assert!(!lake.is_there().await.unwrap());
+    let (one, two) = (request("1"), request("2"));
+    let first = lake.journal(&one).await.unwrap();
+    lake.journal(&two).await.unwrap();
+    lake.journal_outcome(&first, &accepted(&one)).await.unwrap();
+    assert_eq!(rows(&lake).await, [accepted(&one), two]);
+    // Simulated requests are there, so real ones are refused.
+    let mut real = request("3");
+    real.route.source_stage_arn = arn("123456789012", "home");
+    assert!(matches!(lake.journal(&real).await, Err(LakeError::Mixed { .. })));
 }

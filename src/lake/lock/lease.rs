@@ -131,9 +131,9 @@ impl Lease {
         let (generation, mode) = match &found {
             None => (1, PutMode::Create),
             Some(found) => {
-                let is_theirs = !found.deed.free
-                    && !(may_ask_the_time && object.is_stale(found.written_at).await?);
-                if is_theirs {
+                let is_free = found.deed.free
+                    || (may_ask_the_time && object.is_stale(found.written_at).await?);
+                if !is_free {
                     return Ok(Tried::HeldBy(found.deed.holder.clone()));
                 }
                 (found.deed.generation + 1, PutMode::Update(found.version.clone()))

@@ -22,6 +22,7 @@ use super::held::commit_under;
 use super::inflight::At;
 use super::lock::{Lock, LockError};
 use super::partition::Partition;
+use super::place::Place;
 use super::register::{self, Change, Versions};
 use super::tables::Table;
 use super::{Held, LakeError};
@@ -105,22 +106,27 @@ struct Turn<'a> {
     lock: Lock,
 }
 
-/// How often the turn is given back for another scope's holder to finish what it began.
-const PATIENCE: u32 = 120;
-/// How long each time.
-const PATIENCE_STEP: Duration = Duration::from_millis(500);
+/// How often the turn is given back for another scope's holder to finish what it began, and for how long each time.
+/// In a bucket a holder that is dead holds its scope for minutes.
+fn patience(place: &Place) -> (u32, Duration) {
+    match place {
+        Place::Folder(_) => (120, Duration::from_millis(500)),
+        Place::Bucket(_) => (50, Duration::from_secs(5)),
+    }
+}
 
 impl<'a> Turn<'a> {
     async fn take(held: &'a Held) -> Result<Self, LakeError> {
         let clock = SystemClock::shared();
-        for patience in 0..=PATIENCE {
+        let (rounds, pause) = patience(held.lake.place());
+        for round in 0..=rounds {
             let lock = Lock::publish(held.lake.place(), &application(&held.scope)).await?;
             match finish_others(held, &lock).await {
                 Ok(()) => return Ok(Self { held, lock }),
                 // The other is alive and about to take its turn.
-                Err(LakeError::Lock(LockError::Held { .. })) if patience < PATIENCE => {
+                Err(LakeError::Lock(LockError::Held { .. })) if round < rounds => {
                     lock.release().await;
-                    clock.sleep(PATIENCE_STEP).await;
+                    clock.sleep(pause).await;
                 }
                 Err(error) => {
                     lock.release().await;
@@ -157,22 +163,23 @@ impl<'a> Turn<'a> {
         Ok(published)
     }
 
-    /// Finishes what was begun. Of several records the newest is that of the last holder; where an older one is left, its
-    /// holder had lost the scope when it wrote it.
+    /// Finishes what was begun. Of several records the newest counts: who wrote it had seen to the others, or their writer
+    /// had lost the scope by then.
     async fn finish(&self) -> Result<Published, LakeError> {
+        let mut records = Publication::read(self.held).await?.into_iter();
         let mut published = Published::default();
-        for (publication, record) in Publication::read(self.held).await? {
-            if is_void(self.held, &publication).await? {
-                tracing::warn!("publication {} was never begun, and is left", publication.number);
-            } else {
-                published += match self.complete(&publication).await {
-                    Err(error @ LakeError::StagedMissing { .. }) => {
-                        take_back(self.held, &publication, error).await?;
-                        Published::default()
-                    }
-                    completed => completed?,
-                };
-            }
+        if let Some((publication, record)) = records.next() {
+            published = match self.complete(&publication).await {
+                Err(error @ LakeError::StagedMissing { .. }) => {
+                    take_back(self.held, &publication, error).await?;
+                    Published::default()
+                }
+                completed => completed?,
+            };
+            self.forget(record).await?;
+        }
+        for (publication, record) in records {
+            self.let_go(&publication).await?;
             self.forget(record).await?;
         }
         Ok(published)
@@ -181,14 +188,20 @@ impl<'a> Turn<'a> {
     /// Commits to every table that has not got the number, then lets the staged copies go.
     async fn complete(&self, publication: &Publication) -> Result<Published, LakeError> {
         let mut published = commit_tables(self.held, &self.lock, publication).await?;
-        let done = published_sessions(self.held, publication).await?;
-        self.held.staging.remove(done.iter().cloned().collect()).await?;
+        let done = self.let_go(publication).await?;
         for row in publication.sessions.iter().filter(|row| done.contains(&row.key)) {
             published.sessions += 1;
             published.participants += count(row.participants_n);
             published.events += count(row.events_n);
         }
         Ok(published)
+    }
+
+    /// Lets the staged copies go of the sessions that are done by a publication, and says which they are.
+    async fn let_go(&self, publication: &Publication) -> Result<BTreeSet<SessionKey>, LakeError> {
+        let done = published_sessions(self.held, publication).await?;
+        self.held.staging.remove(done.iter().cloned().collect()).await?;
+        Ok(done)
     }
 
     async fn forget(&self, record: At) -> Result<(), LakeError> {
@@ -215,31 +228,16 @@ async fn finish_others(own: &Held, turn: &Lock) -> Result<(), LakeError> {
 }
 
 async fn finish_other(other: &Held, turn: &Lock) -> Result<(), LakeError> {
-    for (publication, record) in Publication::read(other).await? {
-        if is_void(other, &publication).await? {
-            continue;
+    let newest = Publication::read(other).await?.into_iter().next();
+    let Some((publication, record)) = newest else { return Ok(()) };
+    match commit_tables(other, turn, &publication).await {
+        Err(error @ LakeError::StagedMissing { .. }) => {
+            take_back(other, &publication, error).await?;
+            other.confirm().await?;
+            other.in_flight().remove(record).await
         }
-        match commit_tables(other, turn, &publication).await {
-            Err(error @ LakeError::StagedMissing { .. }) => {
-                take_back(other, &publication, error).await?;
-                other.confirm().await?;
-                other.in_flight().remove(record).await?;
-            }
-            committed => drop(committed?),
-        }
+        committed => committed.map(drop),
     }
-    Ok(())
-}
-
-/// Whether a record in a bucket was written by a holder who had lost the scope, and what it names went on since: no table
-/// has its number, and what is staged is not what it was. What is staged whole is published anew.
-async fn is_void(held: &Held, publication: &Publication) -> Result<bool, LakeError> {
-    let is_whole = publication.sessions.iter().all(|row| rows::is_as_staged(&held.staging, row));
-    if is_whole || held.lock.generation() == 0 {
-        return Ok(false);
-    }
-    let last = next_number(held.lake.tables(), &held.scope).await? - 1;
-    Ok(last < publication.number)
 }
 
 async fn next_number(tables: &Tables, scope: &Scope) -> Result<i64, LakeError> {

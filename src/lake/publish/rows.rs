@@ -85,7 +85,7 @@ impl<'a> Staged<'a> {
 }
 
 /// Whether what is staged of a session is what its row counts.
-pub(super) fn is_as_staged(staging: &SharedStaging, row: &SessionRow) -> bool {
+fn is_as_staged(staging: &SharedStaging, row: &SessionRow) -> bool {
     let index = staging.index(&row.key);
     let listed_n = index.listing().map_or(0, |listing| listing.participants_n);
     let events_n: usize = index.listed().filter_map(|id| index.events_n(id)).sum();

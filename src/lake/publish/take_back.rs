@@ -40,6 +40,7 @@ pub(super) async fn take_back(
         }
     }
     for (table, opened, version) in committed {
+        held.confirm().await?;
         let note = (TAKEN_BACK_KEY.to_owned(), json!(publication.number));
         let restored = opened
             .restore()

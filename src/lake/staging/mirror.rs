@@ -27,7 +27,7 @@ use crate::lake::lock::Lock;
 /// Pieces that are moved at once.
 const AT_ONCE: usize = 8;
 /// Bytes of a piece at most: what is in memory while it is moved.
-const PIECE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+const PIECE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The scratch folder of one scope and its copy.
 #[derive(Debug)]

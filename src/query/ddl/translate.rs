@@ -145,8 +145,11 @@ impl Translation<'_> {
             }
             Kind::Integer | Kind::Float => number(default.clone()),
             Kind::Boolean => boolean(default == "true"),
-            Kind::Text | Kind::Globs => Expr::value(Value::SingleQuotedString(default.clone())),
+            Kind::Text | Kind::Globs | Kind::Bucket | Kind::Zone => {
+                Expr::value(Value::SingleQuotedString(default.clone()))
+            }
             Kind::Timestamp => return Err(format!("`{name}` is a time")),
+            Kind::Rates => return Err(format!("`{name}` is a file")),
         })
     }
 

@@ -49,6 +49,6 @@ trait JoinAll {
 
 impl JoinAll for ObjectPath {
     fn join_all(self, name: &str) -> Self {
-        name.split('/').fold(self, |path, part| path.join(part))
+        name.split('/').fold(self, Self::join)
     }
 }
