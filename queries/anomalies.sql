@@ -42,44 +42,60 @@ kinds (kind, severity) AS (
     ('quarantined', 'error'), ('negative_clamped', 'error'), ('unknown_enum', 'warning'), ('untimed', 'error'),
     ('nameless', 'error')
 ),
-names (name) AS (
-  VALUES ('JOINED'), ('LEFT'), ('PUBLISH_STARTED'), ('PUBLISH_STOPPED'), ('SUBSCRIBE_STARTED'), ('SUBSCRIBE_STOPPED'),
-    ('PUBLISH_ERROR'), ('SUBSCRIBE_ERROR'), ('JOIN_ERROR'), ('REPLICATION_STARTED'), ('REPLICATION_STOPPED'),
-    ('TOKEN_EXCHANGED')
-),
-codes (error_code) AS (
-  VALUES ('INSUFFICIENT_CAPABILITIES'), ('QUOTA_EXCEEDED'), ('PUBLISHER_NOT_FOUND'), ('BITRATE_EXCEEDED'),
-    ('RESOLUTION_EXCEEDED'), ('STREAM_DURATION_EXCEEDED'), ('INVALID_AUDIO_CODEC'), ('INVALID_VIDEO_CODEC'),
-    ('B_FRAME_PRESENT'), ('INVALID_INPUT'), ('INVALID_PROTOCOL'), ('INVALID_STREAM_KEY'), ('REUSE_OF_STREAM_KEY'),
-    ('INTERNAL_SERVER_EXCEPTION')
-),
 spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
     coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected s USING (date, stage_arn, session_id)
 ),
-told AS (
-  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name, e.error_code, e.occurrence,
-    e.remote_participant_id, e.destination_stage_arn
-  FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+-- Told in a way that no event should be.
+odd AS (
+  SELECT stage_arn, session_id, participant_id, event_time,
+    unnest(make_array(
+      CASE WHEN to_itself THEN 'repl_self' END,
+      CASE WHEN event_time IS NULL THEN 'untimed' END,
+      CASE WHEN name IS NULL THEN 'nameless' END,
+      CASE WHEN is_unknown THEN 'unknown_enum' END
+    )) AS kind
+  FROM (
+    SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name,
+      coalesce(e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn, false) AS to_itself,
+      coalesce(e.name NOT IN ('JOINED', 'LEFT', 'PUBLISH_STARTED', 'PUBLISH_STOPPED', 'SUBSCRIBE_STARTED', 'SUBSCRIBE_STOPPED',
+        'PUBLISH_ERROR', 'SUBSCRIBE_ERROR', 'JOIN_ERROR', 'REPLICATION_STARTED', 'REPLICATION_STOPPED',
+        'TOKEN_EXCHANGED'), false)
+      OR coalesce(e.error_code NOT IN ('INSUFFICIENT_CAPABILITIES', 'QUOTA_EXCEEDED', 'PUBLISHER_NOT_FOUND', 'BITRATE_EXCEEDED',
+        'RESOLUTION_EXCEEDED', 'STREAM_DURATION_EXCEEDED', 'INVALID_AUDIO_CODEC', 'INVALID_VIDEO_CODEC',
+        'B_FRAME_PRESENT', 'INVALID_INPUT', 'INVALID_PROTOCOL', 'INVALID_STREAM_KEY', 'REUSE_OF_STREAM_KEY',
+        'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
+    FROM events e
+    JOIN selected s USING (date, stage_arn, session_id)
+  ) AS told
+  WHERE event_time IS NULL OR name IS NULL OR to_itself OR is_unknown
 ),
 stops AS (
-  SELECT stage_arn, session_id, participant_id, event_time, occurrence,
-    CASE name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH' WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE'
-      ELSE 'REPLICATION' END AS kind,
-    CASE name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(remote_participant_id, '')
-      WHEN 'REPLICATION_STOPPED' THEN coalesce(destination_stage_arn, '') ELSE '' END AS counterpart
-  FROM told
-  WHERE name IN ('LEFT', 'PUBLISH_STOPPED', 'SUBSCRIBE_STOPPED', 'REPLICATION_STOPPED') AND event_time IS NOT NULL
-    AND NOT (name = 'REPLICATION_STOPPED' AND destination_stage_arn IS NOT DISTINCT FROM stage_arn)
+  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
+    CASE e.name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH'
+      WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE' ELSE 'REPLICATION' END AS kind,
+    CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
+      WHEN 'REPLICATION_STOPPED' THEN coalesce(e.destination_stage_arn, '') ELSE '' END AS counterpart
+  FROM events e
+  JOIN selected s USING (date, stage_arn, session_id)
+  WHERE e.name IN ('LEFT', 'PUBLISH_STOPPED', 'SUBSCRIBE_STOPPED', 'REPLICATION_STOPPED') AND e.event_time IS NOT NULL
+    AND NOT (e.name = 'REPLICATION_STOPPED' AND e.destination_stage_arn IS NOT DISTINCT FROM e.stage_arn)
+),
+-- Nearly all stops are the end of an interval: the few others are looked at more closely.
+loose AS (
+  SELECT p.*
+  FROM stops p
+  LEFT ANTI JOIN spans i
+    ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
+    AND i.kind = p.kind AND i.counterpart = p.counterpart AND i.end_time = p.event_time
 ),
 unpaired AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,
     bool_or(i.kind IS NOT NULL AND p.event_time <= i.end_time) AS paired,
     bool_or(i.kind IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
-  FROM stops p
+  FROM loose p
   LEFT JOIN spans i
     ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
     AND i.kind = p.kind AND i.counterpart = p.counterpart
@@ -101,27 +117,12 @@ found AS (
   FROM unpaired
   WHERE NOT paired
   UNION ALL
-  SELECT 'repl_self' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
-  FROM told
-  WHERE name = 'REPLICATION_STARTED' AND destination_stage_arn = stage_arn
-  UNION ALL
-  SELECT 'untimed' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
-  FROM told
-  WHERE event_time IS NULL
-  UNION ALL
-  SELECT 'nameless' AS kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
-  FROM told
-  WHERE name IS NULL
-  UNION ALL
-  SELECT 'unknown_enum' AS kind, t.stage_arn, t.session_id, t.participant_id, t.event_time AS at,
-    CAST(NULL AS DOUBLE) AS hours
-  FROM told t
-  LEFT JOIN names n ON n.name = t.name
-  LEFT JOIN codes c ON c.error_code = t.error_code
-  WHERE (t.name IS NOT NULL AND n.name IS NULL) OR (t.error_code IS NOT NULL AND c.error_code IS NULL)
+  SELECT kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM odd
+  WHERE kind IS NOT NULL
 ),
 total AS (
-  SELECT count(*) AS events_n FROM told
+  SELECT count(*) AS events_n FROM events JOIN selected s USING (date, stage_arn, session_id)
 ),
 counted AS (
   SELECT kind, count(*) AS n,

@@ -61,27 +61,40 @@ kinds AS (
     count(*) FILTER (WHERE is_open) AS open_n,
     count(*) FILTER (WHERE NOT is_open AND length_s = 0) AS zero_n,
     count(*) FILTER (WHERE synthetic_start) AS synth_n,
-    count(*) FILTER (WHERE odd) AS anomaly_n
+    count(*) FILTER (WHERE odd) AS anomaly_n,
+    -- One for each of the classes below.
+    make_array(
+      count(*) FILTER (WHERE ended_s >= 0 AND ended_s < 10),
+      count(*) FILTER (WHERE ended_s >= 10 AND ended_s < 60),
+      count(*) FILTER (WHERE ended_s >= 60 AND ended_s < 300),
+      count(*) FILTER (WHERE ended_s >= 300 AND ended_s < 900),
+      count(*) FILTER (WHERE ended_s >= 900 AND ended_s < 1800),
+      count(*) FILTER (WHERE ended_s >= 1800 AND ended_s < 3600),
+      count(*) FILTER (WHERE ended_s >= 3600)
+    ) AS class_n,
+    make_array(
+      sum(ended_s) FILTER (WHERE ended_s >= 0 AND ended_s < 10),
+      sum(ended_s) FILTER (WHERE ended_s >= 10 AND ended_s < 60),
+      sum(ended_s) FILTER (WHERE ended_s >= 60 AND ended_s < 300),
+      sum(ended_s) FILTER (WHERE ended_s >= 300 AND ended_s < 900),
+      sum(ended_s) FILTER (WHERE ended_s >= 900 AND ended_s < 1800),
+      sum(ended_s) FILTER (WHERE ended_s >= 1800 AND ended_s < 3600),
+      sum(ended_s) FILTER (WHERE ended_s >= 3600)
+    ) AS class_s
   FROM counted
   GROUP BY kind
 ),
-classes (bucket_from_s, bucket_to_s) AS (
-  VALUES (0.0, 10.0), (10.0, 60.0), (60.0, 300.0), (300.0, 900.0), (900.0, 1800.0), (1800.0, 3600.0), (3600.0, NULL)
-),
-filled AS (
-  SELECT m.kind, c.bucket_from_s, count(*) AS n, sum(m.ended_s) / 3600 AS total_h
-  FROM marked m
-  JOIN classes c ON m.ended_s >= c.bucket_from_s AND (c.bucket_to_s IS NULL OR m.ended_s < c.bucket_to_s)
-  GROUP BY m.kind, c.bucket_from_s
+classes (number, bucket_from_s, bucket_to_s) AS (
+  VALUES (1, 0.0, 10.0), (2, 10.0, 60.0), (3, 60.0, 300.0), (4, 300.0, 900.0), (5, 900.0, 1800.0),
+    (6, 1800.0, 3600.0), (7, 3600.0, NULL)
 )
-SELECT k.kind, c.bucket_from_s, c.bucket_to_s, coalesce(f.n, 0) AS n,
-  coalesce(f.n, 0) * 1.0 / nullif(k.kind_n, 0) AS share,
-  coalesce(f.total_h, 0.0) AS total_h,
+SELECT k.kind, c.bucket_from_s, c.bucket_to_s, k.class_n[c.number] AS n,
+  k.class_n[c.number] * 1.0 / nullif(k.kind_n, 0) AS share,
+  coalesce(k.class_s[c.number], 0.0) / 3600 AS total_h,
   k.p50_s,
   CASE WHEN k.kind_n < 10000 THEN 'exact' ELSE 'approximate' END AS percentiles,
   k.open_n, k.zero_n, k.synth_n, k.anomaly_n
 FROM kinds k
 CROSS JOIN classes c
-LEFT JOIN filled f ON f.kind = k.kind AND f.bucket_from_s = c.bucket_from_s
 ORDER BY k.kind, c.bucket_from_s
 LIMIT $limit

@@ -45,42 +45,29 @@ exchanged AS (
   FROM chained
   WHERE array_has(capabilities_added, 'PUBLISH') OR array_has(capabilities_removed, 'PUBLISH')
 ),
-stays AS (
-  SELECT e.number, max(i.end_time) AS left_at, bool_or(i.end_reason = 'OPEN') AS is_open
+-- The stay and the publishing around each exchange, in one pass.
+around AS (
+  SELECT e.number, e.stage_arn, e.stage_name, e.session_id, e.participant_id, e.person, e.kind, e.event_time, e.next_at,
+    max(i.end_time) FILTER (WHERE i.kind = 'PRESENCE' AND i.start_time <= e.event_time AND i.end_time >= e.event_time)
+      AS left_at,
+    bool_or(i.end_reason = 'OPEN')
+      FILTER (WHERE i.kind = 'PRESENCE' AND i.start_time <= e.event_time AND i.end_time >= e.event_time) AS stays,
+    min(i.start_time) FILTER (WHERE i.kind = 'PUBLISH' AND i.start_time >= e.event_time
+      AND (e.next_at IS NULL OR i.start_time <= e.next_at)) AS live_at,
+    max(i.end_time) FILTER (WHERE i.kind = 'PUBLISH' AND i.start_time <= e.event_time AND i.end_time >= e.event_time)
+      AS stop_at
   FROM exchanged e
-  JOIN intervals i
+  LEFT JOIN (SELECT * FROM intervals WHERE kind IN ('PRESENCE', 'PUBLISH')) i
     ON i.stage_arn = e.stage_arn AND i.session_id = e.session_id AND i.participant_id = e.participant_id
-    AND i.start_time <= e.event_time AND i.end_time >= e.event_time
-  WHERE i.kind = 'PRESENCE'
-  GROUP BY e.number
-),
-started AS (
-  SELECT e.number, min(i.start_time) AS live_at
-  FROM exchanged e
-  JOIN intervals i
-    ON i.stage_arn = e.stage_arn AND i.session_id = e.session_id AND i.participant_id = e.participant_id
-    AND i.start_time >= e.event_time AND (e.next_at IS NULL OR i.start_time <= e.next_at)
-  LEFT JOIN stays s ON s.number = e.number
-  WHERE i.kind = 'PUBLISH' AND (s.left_at IS NULL OR i.start_time <= s.left_at)
-  GROUP BY e.number
-),
-stopped AS (
-  SELECT e.number, max(i.end_time) AS stop_at
-  FROM exchanged e
-  JOIN intervals i
-    ON i.stage_arn = e.stage_arn AND i.session_id = e.session_id AND i.participant_id = e.participant_id
-    AND i.start_time <= e.event_time AND i.end_time >= e.event_time
-  WHERE i.kind = 'PUBLISH'
-  GROUP BY e.number
+  GROUP BY e.number, e.stage_arn, e.stage_name, e.session_id, e.participant_id, e.person, e.kind, e.event_time, e.next_at
 ),
 measured AS (
-  SELECT e.*, coalesce(s.is_open, false) AND e.next_at IS NULL AS is_open,
-    CASE WHEN e.kind = 'promoted' THEN CAST(a.live_at - e.event_time AS BIGINT) / 1e6 END AS to_live_s,
-    CASE WHEN e.kind = 'demoted' THEN CAST(z.stop_at - e.event_time AS BIGINT) / 1e6 END AS to_stop_s
-  FROM exchanged e
-  LEFT JOIN stays s ON s.number = e.number
-  LEFT JOIN started a ON a.number = e.number
-  LEFT JOIN stopped z ON z.number = e.number
+  SELECT *, coalesce(stays, false) AND next_at IS NULL AS is_open,
+    -- Who left before did not go live by this exchange.
+    CASE WHEN kind = 'promoted' AND (left_at IS NULL OR live_at <= left_at)
+      THEN CAST(live_at - event_time AS BIGINT) / 1e6 END AS to_live_s,
+    CASE WHEN kind = 'demoted' THEN CAST(stop_at - event_time AS BIGINT) / 1e6 END AS to_stop_s
+  FROM around
 ),
 judged AS (
   SELECT *,

@@ -32,25 +32,25 @@ WITH running AS (
   FROM changes
 ),
 summed AS (
-  SELECT stage_arn, CASE WHEN $by = 'session' THEN session_id END AS session_id, publishers_n,
+  SELECT stage_arn, CASE WHEN $by = 'session' THEN session_id ELSE '' END AS session_id, publishers_n,
     max(stage_name) AS stage_name, sum(length_s) / 60 AS wall_min, sum(length_s * ccu) / 60 AS participant_min
   FROM running
   WHERE ccu > 0 AND length_s > 0
-  GROUP BY stage_arn, CASE WHEN $by = 'session' THEN session_id END, publishers_n
+  GROUP BY stage_arn, CASE WHEN $by = 'session' THEN session_id ELSE '' END, publishers_n
 ),
 stays AS (
-  SELECT stage_arn, CASE WHEN $by = 'session' THEN session_id END AS session_id,
+  SELECT stage_arn, CASE WHEN $by = 'session' THEN session_id ELSE '' END AS session_id,
     count(*) FILTER (WHERE is_open) AS open_n, count(*) FILTER (WHERE synthetic_start) AS synth_n,
     count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM presence
   WHERE NOT quarantined AND ($replicas = 'include' OR is_replica = ($replicas = 'only'))
     AND ($open = 'clip' OR is_open = ($open = 'only'))
-  GROUP BY stage_arn, CASE WHEN $by = 'session' THEN session_id END
+  GROUP BY stage_arn, CASE WHEN $by = 'session' THEN session_id ELSE '' END
 )
-SELECT coalesce(t.session_id, t.stage_name, t.stage_arn) AS scope, t.publishers_n, t.wall_min, t.participant_min,
+SELECT coalesce(nullif(t.session_id, ''), t.stage_name, t.stage_arn) AS scope, t.publishers_n, t.wall_min, t.participant_min,
   t.participant_min / nullif(sum(t.participant_min) OVER (PARTITION BY t.stage_arn, t.session_id), 0) AS share,
   s.open_n, s.synth_n, s.anomaly_n, t.stage_arn
 FROM summed t
-JOIN stays s ON s.stage_arn = t.stage_arn AND s.session_id IS NOT DISTINCT FROM t.session_id
+JOIN stays s ON s.stage_arn = t.stage_arn AND s.session_id = t.session_id
 ORDER BY scope, t.stage_arn, t.publishers_n
 LIMIT $limit

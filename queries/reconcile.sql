@@ -94,23 +94,29 @@ session_counts AS (
 session_events AS (
   SELECT stage_arn, session_id, sum(events_n) AS told_n FROM told GROUP BY stage_arn, session_id
 ),
+-- What each participant is asked, in one pass over them; NULL where it is not asked.
+asked AS (
+  SELECT sample,
+    unnest(make_array(
+      CASE WHEN is_own THEN 'published' END,
+      CASE WHEN is_own AND first_join_time IS NOT NULL AND joined_at IS NOT NULL THEN 'first_join_time' END,
+      CASE WHEN is_own AND state IS NOT NULL THEN 'connected' END,
+      CASE WHEN is_own AND replication_type IS NOT NULL THEN 'replication_source' END,
+      'session_bounds',
+      'participant_events'
+    )) AS name,
+    unnest(make_array(
+      published = (publish_starts_n > 0),
+      joined_at BETWEEN first_join_time - INTERVAL '1 second' AND first_join_time + INTERVAL '1 second',
+      (state = 'CONNECTED') = never_left,
+      (replication_type = 'SOURCE') = (replications_n > 0),
+      NOT outside,
+      events_n = told_n
+    )) AS agrees
+  FROM (SELECT *, coalesce(replication_type, '') <> 'REPLICA' AS is_own FROM compared) AS each_one
+),
 checks AS (
-  SELECT 'published' AS name, published = (publish_starts_n > 0) AS agrees, sample
-  FROM compared
-  WHERE coalesce(replication_type, '') <> 'REPLICA'
-  UNION ALL
-  SELECT 'first_join_time' AS name,
-    joined_at BETWEEN first_join_time - INTERVAL '1 second' AND first_join_time + INTERVAL '1 second' AS agrees, sample
-  FROM compared
-  WHERE first_join_time IS NOT NULL AND joined_at IS NOT NULL AND coalesce(replication_type, '') <> 'REPLICA'
-  UNION ALL
-  SELECT 'connected' AS name, (state = 'CONNECTED') = never_left AS agrees, sample
-  FROM compared
-  WHERE state IS NOT NULL AND coalesce(replication_type, '') <> 'REPLICA'
-  UNION ALL
-  SELECT 'replication_source' AS name, (replication_type = 'SOURCE') = (replications_n > 0) AS agrees, sample
-  FROM compared
-  WHERE replication_type IS NOT NULL AND replication_type <> 'REPLICA'
+  SELECT name, agrees, sample FROM asked WHERE name IS NOT NULL
   UNION ALL
   SELECT 'replica_row' AS name, replica_row_found AS agrees,
     concat_ws(' ', source_stage_arn, source_session, participant) AS sample
@@ -119,12 +125,6 @@ checks AS (
   UNION ALL
   SELECT 'replica_source' AS name, found AS agrees, concat_ws(' ', stage_arn, session_id, participant_id) AS sample
   FROM sourced
-  UNION ALL
-  SELECT 'session_bounds' AS name, NOT outside AS agrees, sample
-  FROM compared
-  UNION ALL
-  SELECT 'participant_events' AS name, events_n = told_n AS agrees, sample
-  FROM compared
   UNION ALL
   SELECT 'session_participants' AS name, participants_n = people_n AS agrees, concat_ws(' ', stage_arn, session_id) AS sample
   FROM session_counts

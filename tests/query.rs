@@ -45,7 +45,7 @@ fn arguments(given: &[(&str, &str)]) -> Arguments {
 }
 
 fn engine_over(source: impl Source + 'static) -> Engine {
-    let library = Arc::new(Library::embedded().unwrap());
+    let library = Arc::new(Library::embedded());
     // Small lakes: more partitions cost more to plan than they gain.
     let options = Options { partitions: Some(1), ..Options::default() };
     Engine::new(Arc::new(source), library, &options).unwrap()
@@ -72,7 +72,7 @@ async fn report(
     columns: &[&str],
 ) -> Vec<Vec<Value>> {
     let engine = engine_over(lake.into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let mut arguments = arguments(given);
     let query = library.choose(name, &mut arguments).unwrap();
     let rows = rows(engine.run_canned(query, &arguments).await.unwrap()).await;
@@ -141,7 +141,7 @@ async fn a_wrong_parameter_is_named() {
         error.to_string(),
         "the parameter `attempts` can't be `many`: it is compared with values of type integer"
     );
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let query = library.find("error-codes").unwrap();
     let error = engine.run_canned(query, &arguments(&[("bucket", "1h")])).await.unwrap_err();
     assert_eq!(error.to_string(), "the query `error-codes` takes no parameter `bucket`");
@@ -158,8 +158,16 @@ async fn a_wrong_parameter_is_named() {
 async fn what_does_not_exist_is_told_with_what_is_near() {
     let engine = engine_over(some_sessions());
     for (text, message, hint) in [
-        ("SELECT * FROM sesions", "there is no table `sesions`", "did you mean `sessions`?"),
-        ("SELECT * FROM zebra", "there is no table `zebra`", "`SHOW TABLES` lists what there is"),
+        (
+            "SELECT * FROM sesions",
+            "there is no table `sesions` at line 1, column 15\n  1 | SELECT * FROM sesions\n    |               ^",
+            "did you mean `sessions`?",
+        ),
+        (
+            "SELECT * FROM zebra",
+            "there is no table `zebra` at line 1, column 15\n  1 | SELECT * FROM zebra\n    |               ^",
+            "`SHOW TABLES` lists what there is",
+        ),
         (
             "SELECT stage_nam\nFROM sessions",
             "there is no column `stage_nam` at line 1, column 8\n  1 | SELECT stage_nam\n    |        ^",
@@ -215,7 +223,7 @@ async fn planning_and_running_errors_are_sentences() {
 #[tokio::test]
 async fn too_little_memory_is_told_with_a_hint() {
     let options = Options { memory_limit: Some(1_000), partitions: Some(1), ..Options::default() };
-    let library = Arc::new(Library::embedded().unwrap());
+    let library = Arc::new(Library::embedded());
     let engine = Engine::new(Arc::new(some_sessions()), library, &options).unwrap();
     let text = "SELECT value % 100000 AS k, count(*) FROM generate_series(1, 1000000) GROUP BY 1";
     let answer = engine.query(text, &arguments(&[])).await.unwrap();
@@ -233,7 +241,7 @@ async fn a_sort_beyond_the_memory_spills() {
         spill_folder: Some(folder.path().to_owned()),
         ..Options::default()
     };
-    let library = Arc::new(Library::embedded().unwrap());
+    let library = Arc::new(Library::embedded());
     let engine = Engine::new(Arc::new(some_sessions()), library, &options).unwrap();
     // 16 MB of text, most of which must go to the disk and come back in order.
     let text = "SELECT 200000 - value AS n, repeat('x', 80) AS t FROM generate_series(1, 200000) ORDER BY n";
@@ -286,7 +294,7 @@ async fn short_forms_mean_what_they_say_in_plain_sql() {
 /// What the plan of a query reads from a table, as text.
 async fn scans(name: &str, given: &[(&str, &str)]) -> Vec<String> {
     let engine = engine_over(CountingSource::default());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let query = library.find(name).unwrap();
     let plan = rows(engine.explain_canned(query, &arguments(given)).await.unwrap()).await;
     let logical = plan.iter().find(|row| row["plan_type"] == "logical_plan").unwrap();
@@ -384,7 +392,7 @@ async fn coverage_counts_the_sessions_of_the_period() {
         .listed("alpha", "st-3", "13:00:00", "LOST")
         .listed("beta", "st-4", "20:00:00", "LISTED");
     let engine = engine_over(lake.into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let given =
         arguments(&[("from", "2026-11-20"), ("to", "2026-11-20T19:00:00Z"), ("limit", "1")]);
     let found = coverage(&engine, &library, &given).await.unwrap();

@@ -54,50 +54,40 @@ joined AS (
     AND ($from IS NULL OR joined_at >= $from)
     AND ($to IS NULL OR joined_at < $to)
 ),
-published AS (
-  SELECT c.stage_arn, c.session_id, c.participant_id, c.joined_at, min(p.start_time) AS publish_at
-  FROM joined c
-  JOIN intervals p
-    ON p.stage_arn = c.stage_arn AND p.session_id = c.session_id AND p.participant_id = c.participant_id
-    AND p.start_time >= c.joined_at - INTERVAL '1 second' AND p.start_time <= c.left_at
-    AND (c.next_at IS NULL OR p.start_time < c.next_at - INTERVAL '1 second')
-  WHERE p.kind = 'PUBLISH'
-  GROUP BY c.stage_arn, c.session_id, c.participant_id, c.joined_at
+-- What can happen to a connection that matters here.
+marks AS (
+  SELECT stage_arn, session_id, participant_id, start_time AS at, 'published' AS mark
+  FROM intervals
+  WHERE kind = 'PUBLISH'
+  UNION ALL
+  SELECT stage_arn, session_id, participant_id, event_time AS at, 'failed' AS mark
+  FROM events
+  WHERE name = 'PUBLISH_ERROR'
+  UNION ALL
+  SELECT stage_arn, session_id, participant_id, event_time AS at, 'promoted' AS mark
+  FROM events
+  WHERE name = 'TOKEN_EXCHANGED'
+    AND array_has(new_token['capabilities'], 'PUBLISH')
+    AND NOT array_has(previous_token['capabilities'], 'PUBLISH')
 ),
-failures AS (
-  SELECT c.stage_arn, c.session_id, c.participant_id, c.joined_at
+followed AS (
+  SELECT c.account_id, c.region, c.date, c.stage_arn, c.stage_name, c.session_id, c.participant_id, c.person,
+    c.is_replica, c.joined_at, c.is_open,
+    min(m.at) FILTER (WHERE m.mark = 'published') AS publish_at,
+    min(m.at) FILTER (WHERE m.mark = 'promoted' AND m.at >= c.joined_at) AS promoted_at,
+    coalesce(bool_or(m.mark = 'failed'), false) AS has_failed
   FROM joined c
-  JOIN events e
-    ON e.stage_arn = c.stage_arn AND e.session_id = c.session_id AND e.participant_id = c.participant_id
-    AND e.event_time >= c.joined_at - INTERVAL '1 second' AND e.event_time <= c.left_at
-    AND (c.next_at IS NULL OR e.event_time < c.next_at - INTERVAL '1 second')
-  WHERE e.name = 'PUBLISH_ERROR'
-  GROUP BY c.stage_arn, c.session_id, c.participant_id, c.joined_at
-),
-promoted AS (
-  SELECT p.stage_arn, p.session_id, p.participant_id, p.joined_at
-  FROM published p
-  JOIN events e
-    ON e.stage_arn = p.stage_arn AND e.session_id = p.session_id AND e.participant_id = p.participant_id
-    AND e.event_time >= p.joined_at AND e.event_time <= p.publish_at
-  WHERE e.name = 'TOKEN_EXCHANGED'
-    AND array_has(e.new_token['capabilities'], 'PUBLISH')
-    AND NOT array_has(e.previous_token['capabilities'], 'PUBLISH')
-  GROUP BY p.stage_arn, p.session_id, p.participant_id, p.joined_at
+  LEFT JOIN marks m
+    ON m.stage_arn = c.stage_arn AND m.session_id = c.session_id AND m.participant_id = c.participant_id
+    AND m.at >= c.joined_at - INTERVAL '1 second' AND m.at <= c.left_at
+    AND (c.next_at IS NULL OR m.at < c.next_at - INTERVAL '1 second')
+  GROUP BY c.account_id, c.region, c.date, c.stage_arn, c.stage_name, c.session_id, c.participant_id, c.person,
+    c.is_replica, c.joined_at, c.left_at, c.next_at, c.is_open
 ),
 measured AS (
-  SELECT c.*, p.publish_at, f.joined_at IS NOT NULL AS has_failed, q.joined_at IS NOT NULL AS was_promoted,
-    greatest(CAST(p.publish_at - c.joined_at AS BIGINT) / 1e6, CASE WHEN p.publish_at IS NOT NULL THEN 0.0 END) AS startup_s
-  FROM joined c
-  LEFT JOIN published p
-    ON p.stage_arn = c.stage_arn AND p.session_id = c.session_id AND p.participant_id = c.participant_id
-    AND p.joined_at = c.joined_at
-  LEFT JOIN failures f
-    ON f.stage_arn = c.stage_arn AND f.session_id = c.session_id AND f.participant_id = c.participant_id
-    AND f.joined_at = c.joined_at
-  LEFT JOIN promoted q
-    ON q.stage_arn = c.stage_arn AND q.session_id = c.session_id AND q.participant_id = c.participant_id
-    AND q.joined_at = c.joined_at
+  SELECT *, coalesce(promoted_at <= publish_at, false) AS was_promoted,
+    greatest(CAST(publish_at - joined_at AS BIGINT) / 1e6, CASE WHEN publish_at IS NOT NULL THEN 0.0 END) AS startup_s
+  FROM followed
 )
 SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, person, is_replica, joined_at,
   publish_at, startup_s,

@@ -34,64 +34,50 @@ WITH selected AS (
     AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
 ),
 subscribed AS (
-  SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
-    i.remote_participant_id, coalesce(i.user_id, i.participant_id) AS person, i.replica AS remote_is_replica,
-    i.start_time
+  SELECT i.date, i.stage_arn, i.session_id, i.participant_id, i.remote_participant_id,
+    coalesce(i.user_id, i.participant_id) AS person, i.replica AS remote_is_replica, i.start_time
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected s USING (date, stage_arn, session_id)
   WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
 ),
--- The publishing on this stage that was watched; of several, the one that started last.
-with_remote AS (
-  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, max(p.start_time) AS remote_at
+-- What came before each subscription: its subscriber, its publisher, and where the publisher has no interval here, the
+-- replication that brought it.
+followed AS (
+  SELECT u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica,
+    u.start_time, max(j.start_time) AS joined_at, coalesce(max(p.start_time), max(r.start_time)) AS remote_at
   FROM subscribed u
+  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE') j
+    ON j.stage_arn = u.stage_arn AND j.session_id = u.session_id AND j.participant_id = u.participant_id
+    AND j.start_time <= u.start_time + INTERVAL '1 second'
   LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PUBLISH') p
     ON p.stage_arn = u.stage_arn AND p.session_id = u.session_id AND p.participant_id = u.remote_participant_id
     AND p.start_time <= u.start_time + INTERVAL '1 second' AND p.end_time >= u.start_time - INTERVAL '1 second'
-  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time
-),
--- A replica need not tell of its publishing: its replication to this stage began it.
-with_source AS (
-  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time,
-    coalesce(u.remote_at, max(r.start_time)) AS remote_at
-  FROM with_remote u
   LEFT JOIN (SELECT * FROM intervals WHERE kind = 'REPLICATION') r
     ON r.destination_stage_arn = u.stage_arn AND r.participant_id = u.remote_participant_id
     AND r.stage_arn <> u.stage_arn
     AND (r.destination_session_id IS NULL OR r.destination_session_id = u.session_id)
-    AND u.remote_is_replica AND u.remote_at IS NULL
+    AND u.remote_is_replica
     AND r.start_time <= u.start_time + INTERVAL '1 second' AND r.end_time >= u.start_time - INTERVAL '1 second'
-  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at
+  GROUP BY u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person,
+    u.remote_is_replica, u.start_time
 ),
 numbered AS (
   SELECT *,
     row_number() OVER (
       PARTITION BY stage_arn, session_id, participant_id, remote_participant_id, remote_at ORDER BY start_time
     ) AS number
-  FROM with_source
+  FROM followed
 ),
-with_join AS (
-  SELECT u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at, max(j.start_time) AS joined_at
+measured AS (
+  SELECT s.account_id, s.region, s.stage_name, u.*,
+    CASE WHEN u.remote_at IS NOT NULL THEN CAST(u.start_time - greatest(u.remote_at, u.joined_at) AS BIGINT) / 1e6 END
+      AS raw_s
   FROM numbered u
-  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE') j
-    ON j.stage_arn = u.stage_arn AND j.session_id = u.session_id AND j.participant_id = u.participant_id
-    AND j.start_time <= u.start_time + INTERVAL '1 second'
+  JOIN selected s USING (date, stage_arn, session_id)
   -- Those whose remote is unknown can't be told apart: each stays.
   WHERE (u.number = 1 OR u.remote_at IS NULL)
     AND ($from IS NULL OR u.start_time >= $from)
     AND ($to IS NULL OR u.start_time < $to)
-  GROUP BY u.account_id, u.region, u.date, u.stage_arn, u.stage_name, u.session_id, u.participant_id,
-    u.remote_participant_id, u.person, u.remote_is_replica, u.start_time, u.remote_at
-),
-measured AS (
-  SELECT *,
-    CASE WHEN remote_at IS NOT NULL THEN CAST(start_time - greatest(remote_at, joined_at) AS BIGINT) / 1e6 END AS raw_s
-  FROM with_join
 )
 SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, remote_participant_id, person,
   remote_is_replica, start_time,

@@ -28,6 +28,7 @@ pub(crate) fn command() -> clap::Command {
 
 /// Options of every command
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Common {
     /// The lake: a folder, or `s3://BUCKET/PREFIX`
     #[arg(

@@ -111,7 +111,7 @@ impl Scene<'_> {
     }
 
     async fn report(&self, name: &str) -> Result<(), Failure> {
-        let library = Arc::new(Library::embedded()?);
+        let library = Arc::new(Library::embedded());
         let source = Arc::new(LakeSource::new(&Place::folder(&self.lake)?));
         let engine = Engine::new(source, Arc::clone(&library), &Options::default())?;
         let arguments = Arguments::new(self.clock.now());

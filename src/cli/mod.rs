@@ -94,7 +94,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
     let exit = runtime.block_on(async {
         match arguments.command {
             Command::Collect(args) => collect::run(&common, &args, output).await,
-            Command::Query(args) => query::run(&common, &args, output).await,
+            Command::Query(args) => Box::pin(query::run(&common, &args, output)).await,
             Command::Queries(args) => queries::run(&args, output),
             Command::Status(args) => status::run(&common, &args, output).await,
             Command::Verify(args) => verify::run(&common, &args, output).await,

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Queries, output: &Output) -> Result<Exit, Failure> {
             }
             let canned = library.describe(name).map_err(|error| Failure::from(error).usage())?;
             if let Some(engine) = ddl {
-                let sql = Dialect::from(*engine).query(canned);
+                let sql = Dialect::from(*engine).query(canned, &library);
                 output.result(&sql.map_err(|error| Failure::of(&error))?)?;
             } else if args.json {
                 output.result(&format!("{:#}", as_json(canned)))?;

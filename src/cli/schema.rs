@@ -19,9 +19,8 @@ use super::output::Output;
 pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result<Exit, Failure> {
     if let Some(engine) = args.ddl {
         let location = location(&common.lake)?;
-        let statements = Dialect::from(engine)
-            .statements(&location, &Library::embedded()?)
-            .map_err(|error| {
+        let statements =
+            Dialect::from(engine).statements(&location, &Library::embedded()).map_err(|error| {
                 Failure::of(&error)
                     .hint(Some("copy the lake to S3, or give `--lake s3://…`"))
                     .usage()

@@ -134,17 +134,6 @@ impl<'a> InFlight<'a> {
         }
     }
 
-    /// Whether there is such a record.
-    pub(super) async fn has(&self, name: Name) -> Result<bool, LakeError> {
-        match self.place {
-            Place::Folder(lake) => Ok(lake.join(&self.name).join(name.file()).exists()),
-            Place::Bucket(bucket) => {
-                let (names, _) = bucket.names(&self.prefix(bucket)).await?;
-                Ok(names.iter().any(|found| name.is_name_of(found)))
-            }
-        }
-    }
-
     /// Where a record is that a holder of this generation writes.
     pub(super) fn at(&self, name: Name, generation: u64) -> At {
         match self.place {

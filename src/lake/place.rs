@@ -117,11 +117,16 @@ impl Place {
         }
     }
 
-    /// The place as an error names it.
+    /// The place as an error names it: a folder below the working directory from there.
     #[must_use]
     pub fn to_path(&self) -> PathBuf {
         match self {
-            Self::Folder(path) => path.clone(),
+            Self::Folder(path) => {
+                let from_here = std::env::current_dir().ok();
+                let below =
+                    from_here.and_then(|here| Some(path.strip_prefix(here).ok()?.to_owned()));
+                below.filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| path.clone())
+            }
             Self::Bucket(bucket) => PathBuf::from(bucket.to_string()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::memory::MemorySchemaProvider;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
@@ -13,25 +13,58 @@ use datafusion::common::{DataFusionError, Result, exec_err};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::library::Library;
+use crate::lake::tables::Table;
+
 /// The name of the catalog in SQL.
 pub(super) const CATALOG: &str = "lake";
 /// The name of its schema.
 pub(super) const SCHEMA: &str = "public";
 
+/// What the lake has, whether it is opened or not: its tables, and the views of a library.
+#[derive(Debug)]
+pub(super) struct Declarations {
+    library: Arc<Library>,
+}
+
+impl Declarations {
+    pub(super) fn new(library: Arc<Library>) -> Self {
+        Self { library }
+    }
+
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.names().any(|declared| declared == name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        Table::ALL.iter().map(|table| table.name()).chain(self.library.view_names())
+    }
+
+    /// The columns of a table or view, as it is documented.
+    pub(super) fn get(&self, name: &str) -> Option<Declared> {
+        if let Some(table) = Table::ALL.into_iter().find(|table| table.name() == name) {
+            return Some(Declared { schema: table.schema(), table_type: TableType::Base });
+        }
+        let columns = &self.library.view(name)?.header().columns;
+        let fields: Vec<Field> = columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.kind.declared_type(), true))
+            .collect();
+        Some(Declared { schema: Arc::new(Schema::new(fields)), table_type: TableType::View })
+    }
+}
+
 /// The tables and views as one statement sees them.
 #[derive(Debug)]
 pub(super) struct LakeSchema {
-    declared: Arc<HashMap<String, Declared>>,
+    declared: Arc<Declarations>,
     opened: Mutex<HashMap<String, Arc<dyn TableProvider>>>,
     own: Arc<MemorySchemaProvider>,
 }
 
 impl LakeSchema {
     /// Nothing is opened yet; `own` holds what the user creates, and outlives the statement.
-    pub(super) fn new(
-        declared: Arc<HashMap<String, Declared>>,
-        own: Arc<MemorySchemaProvider>,
-    ) -> Self {
+    pub(super) fn new(declared: Arc<Declarations>, own: Arc<MemorySchemaProvider>) -> Self {
         Self { declared, opened: Mutex::default(), own }
     }
 
@@ -42,11 +75,11 @@ impl LakeSchema {
     }
 
     pub(super) fn declares(&self, name: &str) -> bool {
-        self.declared.contains_key(name)
+        self.declared.contains(name)
     }
 
     pub(super) fn declared_names(&self) -> impl Iterator<Item = &str> {
-        self.declared.keys().map(String::as_str)
+        self.declared.names()
     }
 
     pub(super) fn is_opened(&self, name: &str) -> bool {
@@ -67,7 +100,7 @@ impl LakeSchema {
     }
 
     fn belongs_to_lake(&self, name: &str) -> Result<()> {
-        if self.declared.contains_key(name) {
+        if self.declared.contains(name) {
             return exec_err!("`{name}` belongs to the lake");
         }
         Ok(())
@@ -77,7 +110,7 @@ impl LakeSchema {
 #[async_trait::async_trait]
 impl SchemaProvider for LakeSchema {
     fn table_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.declared.keys().cloned().collect();
+        let mut names: Vec<String> = self.declared.names().map(str::to_owned).collect();
         names.extend(self.own.table_names());
         names.sort();
         names
@@ -89,7 +122,7 @@ impl SchemaProvider for LakeSchema {
             return Ok(opened);
         }
         if let Some(declared) = self.declared.get(name) {
-            return Ok(Some(Arc::new(declared.clone())));
+            return Ok(Some(Arc::new(declared)));
         }
         self.own.table(name).await
     }
@@ -109,7 +142,7 @@ impl SchemaProvider for LakeSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.declared.contains_key(name) || self.own.table_exist(name)
+        self.declared.contains(name) || self.own.table_exist(name)
     }
 }
 

@@ -1,11 +1,10 @@
 //! Runs statements: one snapshot each, the tables that it names and no others, values bound to a typed plan.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::memory::MemorySchemaProvider;
 use datafusion::execution::SessionState;
@@ -13,41 +12,26 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableType};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as Parsed;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 
 use super::arguments::{Arguments, Kind, Parameter, shared};
 use super::binding::{Parameters, bind};
-use super::catalog::{CATALOG, Declared, LakeSchema, SCHEMA};
+use super::catalog::{Declarations, LakeSchema};
 use super::error::{Error, Place, nearest};
 use super::header::check_columns;
 use super::library::{Canned, Library};
 use super::opening::{Opening, VIEW_DEPTH_MAX, references};
+use super::options::{Options, session_config};
 use super::reading::Reading;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
 use super::yielding::yielding;
 use super::{functions, guard, plain};
-use crate::lake::tables::Table;
-
-/// How the engine may use the machine, and what it may do.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Bytes that operators may hold together; beyond it they spill. `None`: no limit.
-    pub memory_limit: Option<usize>,
-    /// The folder to spill to; the system's for temporary files where there is none.
-    pub spill_folder: Option<PathBuf>,
-    /// How many partitions a plan is run in; the number of cores where there is none.
-    pub partitions: Option<usize>,
-    /// Rows in a batch.
-    pub batch_size: Option<usize>,
-    /// Whether statements may write files, set options, and create tables of their own.
-    pub allow_write: bool,
-}
 
 /// The rows of an answer, as they come.
 pub struct Answer {
@@ -81,7 +65,7 @@ pub struct Engine {
     source: Arc<dyn Source>,
     library: Arc<Library>,
     state: Mutex<SessionState>,
-    declared: Arc<HashMap<String, Declared>>,
+    declared: Arc<Declarations>,
     own: Arc<MemorySchemaProvider>,
     allow_write: bool,
 }
@@ -115,7 +99,7 @@ impl Engine {
             .with_default_features();
         builder.scalar_functions().get_or_insert_default().extend(functions::all());
         let state = builder.build();
-        let declared = Arc::new(declarations(&library));
+        let declared = Arc::new(Declarations::new(Arc::clone(&library)));
         Ok(Self {
             source,
             library,
@@ -224,7 +208,10 @@ impl Engine {
         let columns = |schema: &Schema| {
             schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
         };
-        let lake = self.declared.iter().map(|(name, it)| (name.clone(), columns(&it.schema)));
+        let lake = self.declared.names().map(|name| {
+            let declared = self.declared.get(name);
+            (name.to_owned(), declared.map_or_else(Vec::new, |it| columns(&it.schema)))
+        });
         let own = self.own.table_names().into_iter().map(|name| {
             let table = self.own.table(&name).now_or_never().and_then(Result::ok).flatten();
             let columns = table.map_or_else(Vec::new, |table| columns(&table.schema()));
@@ -252,7 +239,7 @@ impl Engine {
         let (parsed, _) = statement.typed(|name| kind_in(&parameters, name))?;
         let plan = self.plan(&state, &schema, parsed, &statement.text).await?;
         guard::admit_plan(&plan, self.allow_write)?;
-        guard::spare_lake(&plan, |name| self.declared.contains_key(name))?;
+        guard::spare_lake(&plan, |name| self.declared.contains(name))?;
         let plan = bind("the statement", plan, &parameters, arguments, &statement.text)?;
         Ok((state, plan))
     }
@@ -301,7 +288,7 @@ impl Engine {
         let named: Vec<String> = references(state, parsed)?
             .iter()
             .map(|reference| reference.table().to_owned())
-            .filter(|name| self.declared.contains_key(name))
+            .filter(|name| self.declared.contains(name))
             .collect();
         let uses = &canned.header().uses;
         if let Some(name) = named.iter().find(|name| !uses.contains(name)) {
@@ -492,52 +479,4 @@ fn explained(plan: LogicalPlan) -> Result<LogicalPlan, Error> {
         .explain(false, false)
         .and_then(LogicalPlanBuilder::build)
         .map_err(|error| plain::planning(error, ""))
-}
-
-fn session_config(options: &Options) -> SessionConfig {
-    let mut config = SessionConfig::new()
-        .with_information_schema(true)
-        .with_default_catalog_and_schema(CATALOG, SCHEMA)
-        .with_create_default_catalog_and_schema(false);
-    if let Some(partitions) = options.partitions {
-        config = config.with_target_partitions(partitions.max(1));
-    }
-    if let Some(rows) = options.batch_size {
-        config = config.with_batch_size(rows.max(1));
-    }
-    let partitions = config.target_partitions();
-    let settings = config.options_mut();
-    if let Some(bytes) = options.memory_limit {
-        // What each sort keeps back to merge what it spilled; the default suits large limits alone.
-        let share = bytes / (16 * partitions);
-        let reserve = &mut settings.execution.sort_spill_reservation_bytes;
-        *reserve = share.min(*reserve);
-    }
-    settings.execution.time_zone = Some("UTC".to_owned());
-    // It refuses right plans: the optimizer may learn that a column of a union can't be NULL, the plan above need not.
-    settings.execution.skip_physical_aggregate_schema_check = true;
-    settings.sql_parser.collect_spans = true;
-    // The lake's texts are Utf8: a cast to another kind of text on one side of a comparison would hide a column
-    // from pruning.
-    settings.sql_parser.map_string_types_to_utf8view = false;
-    config
-}
-
-fn declarations(library: &Library) -> HashMap<String, Declared> {
-    let tables = Table::ALL.into_iter().map(|table| {
-        let declared = Declared { schema: table.schema(), table_type: TableType::Base };
-        (table.name().to_owned(), declared)
-    });
-    let views = library.views().map(|view| {
-        let fields: Vec<Field> = view
-            .header()
-            .columns
-            .iter()
-            .map(|column| Field::new(&column.name, column.kind.declared_type(), true))
-            .collect();
-        let declared =
-            Declared { schema: Arc::new(Schema::new(fields)), table_type: TableType::View };
-        (view.header().name.clone(), declared)
-    });
-    tables.chain(views).collect()
 }

@@ -307,7 +307,8 @@ mod tests {
         fn as_many_statements_as_the_parser_sees(
             parts in prop::collection::vec("('([a;\\n-]|'')*'|\"[a;]+\"|/\\*[a;]*\\*/ 1|[0-9]{1,5}|--[a; ]*\\n2)", 1..6)
         ) {
-            let text: String = parts.iter().map(|part| format!("select {part};\n")).collect();
+            let lines: Vec<String> = parts.iter().map(|part| format!("select {part};\n")).collect();
+            let text = lines.concat();
             let parsed = Script::parse(&text).unwrap();
             prop_assert_eq!(pieces(&text).len(), parsed.statements().len());
             prop_assert_eq!(pieces(&text).len(), parts.len());

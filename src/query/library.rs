@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::arguments::{Arguments, Parameter};
 use super::check::Check;
@@ -151,27 +152,51 @@ impl Canned {
     }
 }
 
+/// A file that is read when it is first asked for: a statement names few of them.
+#[derive(Clone, Debug)]
+struct Shelved {
+    file: PathBuf,
+    /// The text of an embedded file.
+    text: &'static str,
+    read: OnceLock<Canned>,
+}
+
+impl Shelved {
+    fn embedded(file: &str, text: &'static str) -> Self {
+        Self { file: file.into(), text, read: OnceLock::new() }
+    }
+
+    fn read(canned: Canned) -> Self {
+        Self { file: canned.file.clone(), text: "", read: OnceLock::from(canned) }
+    }
+
+    fn canned(&self) -> &Canned {
+        self.read.get_or_init(|| {
+            Canned::parse(&self.file, self.text)
+                .expect("every embedded file is read, and planned, by a test")
+        })
+    }
+}
+
 /// All queries and views.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    queries: BTreeMap<String, Canned>,
-    views: BTreeMap<String, Canned>,
+    queries: BTreeMap<String, Shelved>,
+    views: BTreeMap<String, Shelved>,
 }
 
 impl Library {
     /// Those that come with the program.
-    ///
-    /// # Errors
-    /// [`Error::Header`] where one is wrong, which a test of the program rules out.
-    pub fn embedded() -> Result<Self, Error> {
-        let mut library = Self::default();
-        for (file, text) in VIEWS {
-            library.add_view(Path::new(file), text)?;
-        }
-        for (file, text) in QUERIES {
-            library.add_query(Path::new(file), text)?;
-        }
-        Ok(library)
+    #[must_use]
+    pub fn embedded() -> Self {
+        let shelf = |files: &[(&str, &'static str)]| {
+            let shelved = files.iter().map(|(file, text)| {
+                let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+                (name.into_owned(), Shelved::embedded(file, text))
+            });
+            shelved.collect()
+        };
+        Self { queries: shelf(QUERIES), views: shelf(VIEWS) }
     }
 
     /// Adds the `*.sql` of a folder, and those of its `views/`; one of the same name takes the place of ours.
@@ -193,7 +218,7 @@ impl Library {
 
     fn add_query(&mut self, file: &Path, text: &str) -> Result<(), Error> {
         let query = Canned::parse(file, text)?;
-        self.queries.insert(query.header.name.clone(), query);
+        self.queries.insert(query.header.name.clone(), Shelved::read(query));
         Ok(())
     }
 
@@ -203,22 +228,27 @@ impl Library {
             let message = format!("a table of the lake is called `{}`", view.header.name);
             return Err(view.fault("name =", message));
         }
-        self.views.insert(view.header.name.clone(), view);
+        self.views.insert(view.header.name.clone(), Shelved::read(view));
         Ok(())
     }
 
     /// The queries, by name.
     pub fn queries(&self) -> impl Iterator<Item = &Canned> {
-        self.queries.values()
+        self.queries.values().map(Shelved::canned)
     }
 
     /// The views, by name.
     pub fn views(&self) -> impl Iterator<Item = &Canned> {
-        self.views.values()
+        self.views.values().map(Shelved::canned)
+    }
+
+    /// The names of the views, none of which need be read for it.
+    pub fn view_names(&self) -> impl Iterator<Item = &str> {
+        self.views.keys().map(String::as_str)
     }
 
     pub(super) fn view(&self, name: &str) -> Option<&Canned> {
-        self.views.get(name)
+        self.views.get(name).map(Shelved::canned)
     }
 
     /// A query by its name.
@@ -226,7 +256,7 @@ impl Library {
     /// # Errors
     /// [`Error::UnknownQuery`] with the nearest name.
     pub fn find(&self, name: &str) -> Result<&Canned, Error> {
-        self.queries.get(name).ok_or_else(|| Error::UnknownQuery {
+        self.queries.get(name).map(Shelved::canned).ok_or_else(|| Error::UnknownQuery {
             name: name.to_owned(),
             nearest: nearest(name, self.queries.keys().map(String::as_str)),
         })

@@ -136,7 +136,7 @@ impl Translation<'_> {
                 "`{column}` must stand in GROUP BY, or in an aggregate function"
             ));
         }
-        if let Some(name) = between(message, "function '", "' failed to match any signature") {
+        if let Some(name) = between(message, "unction '", "' failed to match any signature") {
             return self.failed(&format!("`{name}` does not take values of these types"));
         }
         if let Some(name) = between(message, "table '", "' not found") {

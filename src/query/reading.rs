@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -41,7 +41,7 @@ fn add(plan: &Arc<dyn ExecutionPlan>, total: &mut ReadSoFar) {
     if let Some(source) = plan.downcast_ref::<DataSourceExec>()
         && let Some(scan) = source.data_source().downcast_ref::<FileScanConfig>()
     {
-        for file in scan.file_groups.iter().flat_map(|group| group.iter()) {
+        for file in scan.file_groups.iter().flat_map(FileGroup::iter) {
             total.files_n += 1;
             total.bytes_n += file.object_meta.size;
         }

@@ -84,6 +84,9 @@ pub enum Scenario {
     Week,
     /// One busy day: about 8 events for each of 20,000 participants.
     Busy,
+    /// The day before yesterday of a large product: 120 stages, 240 sessions, about 45,000 participants. The stages
+    /// follow from the seed alone, so that the days of one seed, each with its own `now`, make a month.
+    Day,
     /// One session of 25,000 participants and 1,000,000 events.
     Huge,
     /// No stages at all.
@@ -92,7 +95,7 @@ pub enum Scenario {
 
 impl Scenario {
     /// Every scenario, in the order of the help.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Demo,
         Self::Small,
         Self::Traps,
@@ -100,6 +103,7 @@ impl Scenario {
         Self::Clean,
         Self::Week,
         Self::Busy,
+        Self::Day,
         Self::Huge,
         Self::Empty,
     ];
@@ -115,6 +119,7 @@ impl Scenario {
             Self::Clean => "clean",
             Self::Week => "week",
             Self::Busy => "busy",
+            Self::Day => "day",
             Self::Huge => "huge",
             Self::Empty => "empty",
         }
@@ -131,6 +136,7 @@ impl Scenario {
             Self::Clean => "nothing odd: every start has its stop",
             Self::Week => "a busier week: 30 stages, 400 sessions, 15,000 people",
             Self::Busy => "one busy day of 20,000 people with 8 events each",
+            Self::Day => "one day of a large product: 120 stages, 240 sessions, 45,000 people",
             Self::Huge => "one session of 25,000 people and 1,000,000 events",
             Self::Empty => "no stages at all",
         }

@@ -77,7 +77,7 @@ fn a_lake_that_can_be_none_fails_with_the_next_step() {
     assert_eq!(bed.server.calls().attempts_n(), 0);
     collect("file/below").exits(1).says(&["error: cannot", "file/below", "caused by: "]);
     collect("/proc/lake").exits(1).says(&["error: cannot", "/proc/lake", "caused by: "]);
-    collect("s3://bucket/prefix").exits(1).says(&["error: ", "`s3://bucket/prefix`", "hint: "]);
+    collect("gs://bucket/prefix").exits(1).says(&["error: ", "`gs://bucket/prefix`", "hint: "]);
     let query = |lake: &str| bed.ivsight(&["query", "--lake", lake, "select * from sessions"]);
     query("file").exits(1).says(&["is a file, not a folder"]);
     query("nowhere").exits(1).says(&[

@@ -11,7 +11,7 @@ use ivsight::clock::SharedClock;
 use ivsight::collect::progress::Progress;
 use ivsight::collect::settings::Settings;
 use ivsight::collect::summary::{ScopeSummary, Status};
-use ivsight::collect::{self, Request};
+use ivsight::collect::{self, CollectError, Request};
 use ivsight::lake::Lake;
 use ivsight::sim::{Config, Scenario, Server, World};
 use serde_json::Value;
@@ -45,7 +45,9 @@ async fn collect(lake: &std::path::Path, server: &Server, clock: &SharedClock) -
         progress: Arc::new(Progress::default()),
     })
     .await;
-    assert!(outcome.error.is_none(), "{:?}", outcome.error);
+    // Whoever is not told of the stages can tell of nothing else.
+    let is_discovery = matches!(outcome.error, Some(CollectError::Discover(_)));
+    assert!(is_discovery || outcome.error.is_none(), "{:?}", outcome.error);
     outcome.summary
 }
 
@@ -62,6 +64,10 @@ async fn assert_whole_or_named(faults: &str) -> ScopeSummary {
     let server = Server::serve(world(&config), config, address, Arc::clone(&clock)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let summary = collect(folder.path(), &server, &clock).await;
+    if summary.status == Status::Failed {
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{faults}: {summary:?}");
+        return summary;
+    }
     let lake = LakeFiles::new(folder.path().to_owned());
     let settled = Settled::new(server.truth(), server.now());
     let complete: BTreeSet<String> = lake
@@ -101,13 +107,12 @@ async fn every_kind_of_fault_alone_costs_calls_and_nothing_else() {
             assert_eq!(summary.status, Status::Complete, "{kind}={share}: {summary:?}");
             let retries: u64 = summary.calls.values().map(|calls| calls.retries).sum();
             let throttles: u64 = summary.calls.values().map(|calls| calls.throttles).sum();
-            let (costs, throttled) =
-                (!["slow", "empty"].contains(&kind), KINDS[..3].contains(&kind));
+            let (costs, waits) = (!["slow", "empty"].contains(&kind), KINDS[..3].contains(&kind));
             assert!(retries == 0 || costs, "{kind}={share}: {summary:?}");
-            assert!(throttles == 0 || throttled, "{kind}={share}: {summary:?}");
+            assert!(throttles == 0 || waits, "{kind}={share}: {summary:?}");
             // One in a hundred may miss so few calls.
             let is_met = share > 0.05;
-            assert!(!is_met || ((retries > 0) == costs && (throttles > 0) == throttled), "{kind}");
+            assert!(!is_met || ((retries > 0) == costs && (throttles > 0) == waits), "{kind}");
         }
     }
 }
@@ -122,7 +127,7 @@ async fn faults_that_no_retry_helps_against_leave_names_behind() {
     }
     // Where it surely strikes.
     let summary = assert_whole_or_named("repeat-token=1,empty=0.3").await;
-    assert_eq!(summary.status, Status::Partial, "{summary:?}");
+    assert!(matches!(summary.status, Status::Partial | Status::Failed), "{summary:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,13 +70,13 @@ fn a_clock_that_is_a_year_off_changes_nothing() {
     }
 }
 
-/// A profile whose credentials last a few seconds, and can be had so many times.
+/// A profile whose credentials have just ended, and can be had so many times.
 fn expiring(bed: &TestBed, times: usize) {
     let folder = bed.folder().join(".aws");
     fs::create_dir_all(&folder).unwrap();
     let script = folder.join("credentials.sh");
-    // So near that the SDK asks anew for each call.
-    let expires = SystemClock::shared().now() + TimeDelta::seconds(30);
+    // So the SDK asks anew for each call: it does from up to 10 seconds before the end, a draw says when.
+    let expires = SystemClock::shared().now();
     let expires = expires.to_rfc3339_opts(SecondsFormat::Secs, true);
     let answer = format!(
         r#"{{"Version":1,"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"secret","Expiration":"{expires}"}}"#
@@ -94,14 +94,12 @@ fn expiring(bed: &TestBed, times: usize) {
 #[test]
 fn credentials_that_end_in_the_middle_end_the_run_with_what_it_has() {
     let bed = TestBed::few();
-    expiring(&bed, 2);
-    bed.set_faults("slow=1,slow-ms=700");
+    expiring(&bed, 12);
     let mut command = bed.collector(&["--profile", "fading"]);
     command.env("PATH", "/usr/bin:/bin");
     let ran = Ran::to_end(&mut command);
     let ran = ran.exits(3).says(&["the credentials no longer serve", "aws sso login"]);
     assert_eq!(ran.scope()["status"], "partial");
-    bed.set_faults("");
     let durable = Durable::of(&bed, &[]);
     bed.collect_anew(&[]).exits(0);
     durable.assert_not_asked_again(&bed.server.calls());

@@ -99,7 +99,9 @@ impl Watch {
         }
         let gone: Vec<_> = self.files.keys().filter(|path| !files.contains_key(*path)).collect();
         let gone: Vec<_> = gone.into_iter().map(|path| went(path)).collect();
-        gone.into_iter().for_each(|kind| self.count(kind));
+        for kind in gone {
+            self.count(kind);
+        }
         self.files = files;
     }
 
@@ -137,7 +139,9 @@ fn came(lake: &Path, path: &Path) -> Option<Kind> {
         "_inflight" if name.ends_with(".arrows") => Some(Kind::Staged),
         "_inflight" | "_locks" => None,
         _ if name.starts_with("_aside_") || name.contains('#') => Some(Kind::Aside),
-        table if is_logged && name.ends_with(".json") => Kind::of_commit(table),
+        table if is_logged && path.extension().is_some_and(|it| it == "json") => {
+            Kind::of_commit(table)
+        }
         _ => Some(Kind::File),
     }
 }

@@ -77,7 +77,7 @@ async fn what_reads_is_run() {
 
 #[tokio::test]
 async fn writing_when_allowed_spares_the_lake() {
-    let library = Arc::new(Library::embedded().unwrap());
+    let library = Arc::new(Library::embedded());
     let options = Options { allow_write: true, ..Options::default() };
     let engine = Engine::new(Arc::new(some_sessions()), library, &options).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -98,7 +98,7 @@ async fn the_largest_come_first_and_the_unknown_are_not_dropped() {
 #[tokio::test]
 async fn what_can_be_ranked_is_told() {
     let engine = engine_over(two_stages().into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let query = library.find("top").unwrap();
     for what in ["nothing", "attribute:", "Stage"] {
         let error = engine.run_canned(query, &arguments(&[("what", what)])).await.unwrap_err();
@@ -239,7 +239,7 @@ async fn a_month_goes_on_as_it_began() {
 #[tokio::test]
 async fn without_prices_it_says_what_to_give() {
     let engine = engine_over(hours().into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let query = library.find("cost-estimate").unwrap();
     let error = engine.run_canned(query, &arguments(&[])).await.unwrap_err();
     assert_eq!(

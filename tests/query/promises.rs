@@ -47,14 +47,14 @@ fn everything() -> Lake {
 }
 
 fn engine(lake: Lake, partitions: usize) -> Engine {
-    let library = Arc::new(Library::embedded().unwrap());
+    let library = Arc::new(Library::embedded());
     let options =
         Options { partitions: Some(partitions), batch_size: Some(3), ..Options::default() };
     Engine::new(Arc::new(lake.into_source()), library, &options).unwrap()
 }
 
 async fn answer(engine: &Engine, name: &str, rates: &str) -> Vec<Value> {
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let mut given = required(name, rates);
     if name == "suspects" {
         given.push(("min_n", "1"));
@@ -86,15 +86,14 @@ async fn every_report_has_rows_and_the_same_ones_in_any_order_and_in_any_number_
     let (_folder, rates) = money::prices("hosts,publisher,0,,XXX,2\n");
     let plain = engine(everything(), 1);
     let shuffled = [engine(everything().turned(7), 3), engine(everything().turned(11), 8)];
-    for query in Library::embedded().unwrap().queries() {
+    for (number, query) in Library::embedded().queries().enumerate() {
         let name = query.header().name.as_str();
         let expected = answer(&plain, name, &rates).await;
         assert!(!expected.is_empty(), "{name} has no rows");
-        for engine in &shuffled {
-            let found = answer(engine, name, &rates).await;
-            let agrees = same(&json!(found), &json!(expected));
-            assert!(agrees, "{name}:\n{found:#?}\n  instead of\n{expected:#?}");
-        }
+        // Planning is most of the work: each query is asked once more, in three parts or in eight.
+        let found = answer(&shuffled[number % 2], name, &rates).await;
+        let agrees = same(&json!(found), &json!(expected));
+        assert!(agrees, "{name}:\n{found:#?}\n  instead of\n{expected:#?}");
     }
 }
 
@@ -120,7 +119,7 @@ const DURATIONS: [&str; 16] = [
 
 #[test]
 fn a_duration_stands_beside_what_is_open_made_up_or_odd() {
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     for file in library.queries().chain(library.views()) {
         let header = file.header();
         let has =
@@ -140,7 +139,7 @@ fn a_duration_stands_beside_what_is_open_made_up_or_odd() {
 
 #[test]
 fn a_rate_stands_beside_its_number_and_its_interval() {
-    for query in Library::embedded().unwrap().queries() {
+    for query in Library::embedded().queries() {
         let header = query.header();
         let has = |name: &str| header.columns.iter().any(|it| it.name == name);
         let rates = header

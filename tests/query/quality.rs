@@ -70,7 +70,7 @@ async fn what_an_exchange_changed_and_what_is_unknown() {
 /// Whether a report over a lake raises the alarm.
 async fn alarms(lake: Lake, name: &str, given: &[(&str, &str)]) -> bool {
     let engine = engine_over(lake.into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let query = library.find(name).unwrap();
     let answer = engine.run_canned(query, &arguments(given)).await.unwrap();
     let (answer, alarm) = query.check().unwrap().watch(answer);

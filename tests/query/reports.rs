@@ -197,7 +197,7 @@ async fn an_error_without_a_time_is_counted_where_no_period_is_asked_for() {
 #[tokio::test]
 async fn every_query_runs_over_an_empty_lake() {
     let (_folder, rates) = money::prices("hosts,publisher,0,,XXX,2\n");
-    for query in Library::embedded().unwrap().queries() {
+    for query in Library::embedded().queries() {
         let name = &query.header().name;
         let rows = report(Lake::default(), name, &required(name, &rates), &[]).await;
         assert_eq!(rows.len(), usize::from(name == "coverage"), "{name}");

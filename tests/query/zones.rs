@@ -76,7 +76,7 @@ async fn weeks_begin_where_the_zone_says() {
 #[tokio::test]
 async fn what_is_no_zone_or_no_width_is_told() {
     let engine = engine_over(stay("2026-10-24T20:00:00Z", "2026-10-26T01:00:00Z").into_source());
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let fault = |name: &'static str, given: Vec<(&'static str, &'static str)>| {
         let (engine, library) = (&engine, &library);
         async move {

@@ -235,10 +235,13 @@ fn token_exchanges(week: &Week) {
     agree("token-exchanges", &week.report(&["token-exchanges"], &texts, &numbers), &expected);
 }
 
+/// Some of the spans of a participant.
+type Spans = fn(&Person) -> &Vec<Span>;
+
 fn durations(week: &Week) {
     let edges = [0, 10, 60, 300, 900, 1800, 3600, i64::MAX];
     let mut expected = Figures::new();
-    let spans_of: [(&str, fn(&Person) -> &Vec<Span>); 2] =
+    let spans_of: [(&str, Spans); 2] =
         [("join", |it| &it.present), ("publish", |it| &it.published)];
     for (kind, of) in spans_of {
         let mut lengths: Vec<i64> =

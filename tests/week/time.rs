@@ -125,10 +125,10 @@ fn concurrency(week: &Week) {
         };
         let ccu = within(&present);
         let top = |levels: &[i64]| float(levels.iter().copied().max().unwrap_or(0));
-        let least = if count(ccu.len()) < float(DAY) { 0 } else { *ccu.iter().min().unwrap() };
+        let lowest = if count(ccu.len()) < float(DAY) { 0 } else { *ccu.iter().min().unwrap() };
         let values = vec![
             top(&ccu),
-            float(least),
+            float(lowest),
             float(ccu.iter().sum()) / float(DAY),
             top(&within(&published)),
             top(&within(&watched)),
@@ -265,14 +265,14 @@ fn waste(week: &Week) {
                 .collect();
             let last = person.published.iter().map(|span| span.1).max();
             for at in seconds(person.present.iter().copied()) {
-                let publishes = person.publishes(at);
+                let is_publishing = person.publishes(at);
                 let kind = if present[&at] == 1 {
                     "solo"
                 } else if !published.contains_key(&at) {
                     "no_publisher"
-                } else if publishes && !watching.iter().any(|span| holds(*span, at)) {
+                } else if is_publishing && !watching.iter().any(|span| holds(*span, at)) {
                     "unwatched_publish"
-                } else if !publishes && !person.watches(at) {
+                } else if !is_publishing && !person.watches(at) {
                     "idle_viewer"
                 } else if last.is_some_and(|last| last <= at) {
                     "post_publish_tail"

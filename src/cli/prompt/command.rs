@@ -135,13 +135,13 @@ pub(crate) const FORMS: [Form; 12] = [
         names: &["\\x", ".expanded"],
         arguments: "[on|off]",
         help: "a line for each value instead of a table",
-        read: |form, words| Ok(Command::Expanded(switch(words.one(form)?)?)),
+        read: |form, words| Ok(Command::Expanded(switch(words.one(form)?.as_deref())?)),
     },
     Form {
         names: &["\\timing", ".timer"],
         arguments: "[on|off]",
         help: "say how long a statement took",
-        read: |form, words| Ok(Command::Timing(switch(words.one(form)?)?)),
+        read: |form, words| Ok(Command::Timing(switch(words.one(form)?.as_deref())?)),
     },
     Form {
         names: &["\\help", "\\?", ".help", "\\h"],
@@ -230,8 +230,8 @@ fn format(form: &Form, words: Words) -> Result<Command, CommandError> {
     Ok(Command::Format(if name == "auto" { None } else { Some(name.parse()?) }))
 }
 
-fn switch(argument: Option<String>) -> Result<Option<bool>, CommandError> {
-    match argument.as_deref() {
+fn switch(argument: Option<&str>) -> Result<Option<bool>, CommandError> {
+    match argument {
         None => Ok(None),
         Some("on" | "true" | "1") => Ok(Some(true)),
         Some("off" | "false" | "0") => Ok(Some(false)),

@@ -93,7 +93,7 @@ async fn ask(session: &mut Session<'_>, question: Question, args: &Query) -> Res
 
 /// The canned queries, with those of the user's folder.
 pub(super) fn library(folder: Option<&Path>) -> Result<Library, Failure> {
-    let library = Library::embedded()?;
+    let library = Library::embedded();
     match folder {
         Some(folder) => library.overlay(folder).map_err(Failure::from),
         None => Ok(library),

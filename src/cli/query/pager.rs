@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_higher_than_the_terminal_is_paged_whole() {
-        let many: String = (0..100).map(|n| format!("{n}\n")).collect();
+        let many = "1\n".repeat(100);
         assert!(shown_by("cat", (24, 80), &many));
         assert!(shown_by("cat", (3, 80), "1\n2\n3\n"));
         assert!(!shown_by("cat", (4, 80), "1\n2\n3\n"));

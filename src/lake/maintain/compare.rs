@@ -44,7 +44,8 @@ pub fn participants(
     let mut texts = texts(Table::Participants, &rows.finish())?.into_iter();
     let (Some(held), Some(answered)) = (texts.next(), texts.next()) else { return Ok(vec![]) };
     let differs = |(held, answered): (Cell, Cell)| {
-        let (name, held, answered) = (held.0, value(&held.1), value(&answered.1));
+        let (name, held, answered) =
+            (held.0, value(held.1.as_deref()), value(answered.1.as_deref()));
         (held != answered)
             .then(|| format!("`{name}` is {held} in the lake, and {answered} at the service"))
     };
@@ -90,8 +91,8 @@ pub fn replicas(held: Vec<Replica>, answered: Vec<Replica>) -> Result<Vec<String
 /// A column's name and value; none for NULL.
 type Cell = (String, Option<String>);
 
-fn value(text: &Option<String>) -> String {
-    text.as_ref().map_or_else(|| "NULL".to_owned(), |text| format!("`{text}`"))
+fn value(text: Option<&str>) -> String {
+    text.map_or_else(|| "NULL".to_owned(), |text| format!("`{text}`"))
 }
 
 /// Rows that stand more often in one batch than in the other.
@@ -126,7 +127,8 @@ fn one_sided(
 fn in_words(row: &[Cell]) -> String {
     let is_telling = |name: &str| !matches!(name, "stage_arn" | "session_id" | "participant_id");
     let cells = row.iter().filter(|(name, value)| is_telling(name) && value.is_some());
-    let words: Vec<String> = cells.map(|(name, text)| format!("{name} {}", value(text))).collect();
+    let words: Vec<String> =
+        cells.map(|(name, text)| format!("{name} {}", value(text.as_deref()))).collect();
     words.join(", ")
 }
 

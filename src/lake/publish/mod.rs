@@ -19,7 +19,7 @@ use take_back::take_back;
 use super::batch::{Collection, SessionRow};
 use super::delta::{self, CommitNote, FileWriter, Tables};
 use super::held::commit_under;
-use super::inflight::At;
+use super::inflight::{self, At, InFlight};
 use super::lock::{Lock, LockError};
 use super::partition::Partition;
 use super::place::Place;
@@ -166,7 +166,7 @@ impl<'a> Turn<'a> {
     /// Finishes what was begun. Of several records the newest counts: who wrote it had seen to the others, or their writer
     /// had lost the scope by then.
     async fn finish(&self) -> Result<Published, LakeError> {
-        let mut records = Publication::read(self.held).await?.into_iter();
+        let mut records = Publication::read(&self.held.in_flight()).await?.into_iter();
         let mut published = Published::default();
         if let Some((publication, record)) = records.next() {
             published = match self.complete(&publication).await {
@@ -213,8 +213,8 @@ impl<'a> Turn<'a> {
 /// Another scope's run may have died within its publication: its tables would be ahead of `sessions`, and the versions
 /// that our commit names would show a part of it. So it is finished first; its staged copies are left to its next run.
 async fn finish_others(own: &Held, turn: &Lock) -> Result<(), LakeError> {
-    for scope in record::scopes_with_publication(own.lake.place()).await? {
-        if scope == own.scope {
+    for scope in inflight::scopes(own.lake.place()).await? {
+        if scope == own.scope || !is_underway(own, &scope).await? {
             continue;
         }
         // Whoever holds that scope will finish; until then nothing fits together.
@@ -227,8 +227,18 @@ async fn finish_others(own: &Held, turn: &Lock) -> Result<(), LakeError> {
     Ok(())
 }
 
+/// Whether `sessions` lacks a publication that was begun. Its record may be there for a while after its last commit.
+async fn is_underway(own: &Held, scope: &Scope) -> Result<bool, LakeError> {
+    let (place, tables) = (own.lake.place(), own.lake.tables());
+    let newest = Publication::read(&InFlight::of(place, scope)).await?.into_iter().next();
+    let Some((publication, _)) = newest else { return Ok(false) };
+    let opened = tables.open(Table::Sessions, None).await?;
+    let number = delta::transaction_number(Table::Sessions, &opened, &application(scope)).await?;
+    Ok(number < publication.number)
+}
+
 async fn finish_other(other: &Held, turn: &Lock) -> Result<(), LakeError> {
-    let newest = Publication::read(other).await?.into_iter().next();
+    let newest = Publication::read(&other.in_flight()).await?.into_iter().next();
     let Some((publication, record)) = newest else { return Ok(()) };
     match commit_tables(other, turn, &publication).await {
         Err(error @ LakeError::StagedMissing { .. }) => {

@@ -10,11 +10,9 @@ use arrow::ipc::writer::StreamWriter;
 use chrono::NaiveDate;
 
 use crate::lake::batch::{SessionRow, sessions_from_batch, sessions_to_batch};
-use crate::lake::inflight::{self, At, InFlight, Name};
-use crate::lake::place::Place;
+use crate::lake::inflight::{At, InFlight, Name};
 use crate::lake::tables::Table;
 use crate::lake::{Held, LakeError};
-use crate::model::Scope;
 
 const NAME: Name = Name { stem: "publication", extension: "arrows" };
 const NUMBER_KEY: &str = "ivsight.publication";
@@ -63,8 +61,8 @@ impl Publication {
     }
 
     /// The records of a scope: publications that were begun and not ended, the newest first.
-    pub(super) async fn read(held: &Held) -> Result<Vec<(Self, At)>, LakeError> {
-        let found = held.in_flight().read(NAME).await?;
+    pub(super) async fn read(in_flight: &InFlight<'_>) -> Result<Vec<(Self, At)>, LakeError> {
+        let found = in_flight.read(NAME).await?;
         let decoded = found.into_iter().map(|record| {
             let publication = Self::decode(&record.bytes[..])
                 .map_err(|source| LakeError::Unreadable { path: record.at.to_path(), source })?;
@@ -84,15 +82,4 @@ impl Publication {
         }
         Ok(Self { number, sessions })
     }
-}
-
-/// The scopes of a lake in which a publication was begun and not ended.
-pub(super) async fn scopes_with_publication(place: &Place) -> Result<Vec<Scope>, LakeError> {
-    let mut scopes = Vec::new();
-    for scope in inflight::scopes(place).await? {
-        if InFlight::of(place, &scope).has(NAME).await? {
-            scopes.push(scope);
-        }
-    }
-    Ok(scopes)
 }

@@ -42,10 +42,10 @@ pub(super) async fn take_back(
     for (table, opened, version) in committed {
         held.confirm().await?;
         let note = (TAKEN_BACK_KEY.to_owned(), json!(publication.number));
-        let restored = opened
-            .restore()
-            .with_version_to_restore(version - 1)
-            .with_commit_properties(CommitProperties::default().with_metadata([note]));
+        let restored =
+            opened.restore().with_version_to_restore(version - 1).with_commit_properties(
+                CommitProperties::default().with_metadata([note]).with_max_retries(0),
+            );
         restored.await.map_err(|source| LakeError::commit(table, source))?;
     }
     tracing::warn!(

@@ -63,7 +63,7 @@ impl Mirror {
         prefix: ObjectPath,
         lock: Arc<Lock>,
     ) -> Result<Self, LakeError> {
-        let scratch = Scratch::create()?;
+        let scratch = Scratch::create_in(&std::env::temp_dir())?;
         let (mut chains, mut strays) = (BTreeMap::new(), Vec::new());
         for (name, pieces) in pieces_of(bucket, &prefix).await? {
             let (chain, others) = chain(pieces);
@@ -89,7 +89,7 @@ impl Mirror {
 
     /// The scratch folder.
     pub(super) fn folder(&self) -> &Path {
-        &self.scratch.0
+        &self.scratch.path
     }
 
     /// Goes on from what was opened: files that were cut are copied anew, those that are gone are removed.
@@ -187,7 +187,7 @@ impl Mirror {
     /// Removes the copies of files that are no longer in the folder.
     pub(super) async fn forget_removed(&self) -> Result<(), LakeError> {
         let mut files = self.files.lock().await;
-        let is_gone = |name: &String| !self.scratch.0.join(name).exists();
+        let is_gone = |name: &String| !self.scratch.path.join(name).exists();
         let gone: BTreeSet<String> = files.keys().filter(|name| is_gone(name)).cloned().collect();
         let pieces: Vec<ObjectPath> =
             gone.iter().flat_map(|name| files[name].pieces.clone()).collect();
@@ -258,23 +258,45 @@ fn chain(mut pieces: Vec<Piece>) -> (Vec<Piece>, Vec<Piece>) {
     }
 }
 
-/// A folder of this process alone, which is removed when it is dropped.
+/// A folder of this process alone, which is removed when it is dropped; that of a process that was killed, by the next.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+struct Scratch {
+    path: PathBuf,
+    /// Locked as long as somebody works in the folder.
+    used: File,
+}
+
+const SCRATCH_PREFIX: &str = "ivsight-staging-";
+const USED: &str = "used";
 
 impl Scratch {
-    fn create() -> Result<Self, StagingError> {
-        let path = std::env::temp_dir().join(format!("ivsight-{}", uuid::Uuid::new_v4()));
+    fn create_in(parent: &Path) -> Result<Self, StagingError> {
+        Self::sweep(parent);
+        let path = parent.join(format!("{SCRATCH_PREFIX}{}", uuid::Uuid::new_v4()));
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).map_err(StagingError::io("create", &path))?;
-        Ok(Self(path))
+        let used = File::create(path.join(USED)).and_then(|file| file.lock().map(|()| file));
+        Ok(Self { used: used.map_err(StagingError::io("lock", &path))?, path })
+    }
+
+    /// Removes the folders in which nobody works any more. What can't be removed stays: it is not ours to fail for.
+    fn sweep(parent: &Path) {
+        let Ok(entries) = std::fs::read_dir(parent) else { return };
+        for entry in entries.flatten() {
+            let is_scratch = entry.file_name().to_string_lossy().starts_with(SCRATCH_PREFIX);
+            let Ok(used) = File::open(entry.path().join(USED)) else { continue };
+            if is_scratch && used.try_lock().is_ok() {
+                let removed = std::fs::remove_dir_all(entry.path());
+                tracing::debug!("`{}` was left behind: {removed:?}", entry.path().display());
+            }
+        }
     }
 
     /// Puts a file together from its pieces.
     async fn fetch(&self, bucket: &Bucket, name: &str, chain: &[Piece]) -> Result<(), LakeError> {
-        let path = self.0.join(name);
+        let path = self.path.join(name);
         let mut file = File::create(&path).map_err(StagingError::io("create", &path))?;
         let paths: Vec<ObjectPath> = chain.iter().map(|piece| piece.path.clone()).collect();
         let mut pieces = futures::stream::iter(paths)
@@ -292,8 +314,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!("`{}` stays behind: {error}", self.0.display());
+        let unlocked = self.used.unlock();
+        if let Err(error) = unlocked.and_then(|()| std::fs::remove_dir_all(&self.path)) {
+            tracing::warn!("`{}` stays behind: {error}", self.path.display());
         }
     }
 }

@@ -91,12 +91,21 @@ impl Dialect {
     ///
     /// # Errors
     /// Why the engine can't have it.
-    pub fn query(self, canned: &Canned) -> Result<String, Untranslatable> {
-        translate(canned, self).map_err(|reason| Untranslatable {
+    pub fn query(self, canned: &Canned, library: &Library) -> Result<String, Untranslatable> {
+        let refused = |reason| Untranslatable {
             name: canned.header().name.clone(),
             engine: self.name(),
             reason,
-        })
+        };
+        for view in ordered_views(library) {
+            let name = &view.header().name;
+            if canned.header().uses.contains(name) {
+                translate(view, self).map_err(|reason| {
+                    refused(format!("it stands on the view `{name}`, and {reason}"))
+                })?;
+            }
+        }
+        translate(canned, self).map_err(refused)
     }
 
     /// What comes first: extensions, a schema, UTC as the time zone.
@@ -174,7 +183,7 @@ impl Dialect {
             }
             Self::ClickHouse => {
                 let engine = match place.strip_prefix("s3://") {
-                    Some(_) => format!("DeltaLakeS3({quoted})"),
+                    Some(_) => format!("DeltaLake({quoted})"),
                     None => format!("DeltaLakeLocal({quoted})"),
                 };
                 format!(

@@ -8,7 +8,7 @@ use super::*;
 const HOSTILE: &str = "/srv/o'brien's \\lake; DROP";
 
 fn statements(dialect: Dialect, location: &str) -> String {
-    dialect.statements(location, &Library::embedded().unwrap()).unwrap()
+    dialect.statements(location, &Library::embedded()).unwrap()
 }
 
 fn location(dialect: Dialect) -> &'static str {
@@ -25,7 +25,7 @@ fn every_table_and_column_is_named_in_each_dialect() {
                 assert!(text.contains(column.name), "{} {}", dialect.name(), column.name);
             }
         }
-        for view in Library::embedded().unwrap().views() {
+        for view in Library::embedded().views() {
             assert!(text.contains(&view.header().name), "a view, or why there is none");
         }
     }
@@ -55,7 +55,7 @@ fn object_stores_are_reached_by_each_engines_own_way() {
     assert!(place(Dialect::Spark).contains("delta.`s3a://bucket/lake/events`"));
     assert!(place(Dialect::Athena).contains("LOCATION 's3://bucket/lake/events/'"));
     assert!(place(Dialect::Trino).contains("table_location => 's3://bucket/lake/events'"));
-    let refused = Dialect::Athena.statements("/srv/lake", &Library::embedded().unwrap());
+    let refused = Dialect::Athena.statements("/srv/lake", &Library::embedded());
     assert!(matches!(refused, Err(Unopenable::Folder { .. })));
 }
 
@@ -97,7 +97,7 @@ fn parameters_are_gone_and_what_they_decide_is_decided() {
 
 #[test]
 fn a_view_comes_after_what_it_stands_on() {
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let ordered = ordered_views(&library);
     assert_eq!(ordered.len(), library.views().count());
     for (index, view) in ordered.iter().enumerate() {

@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::Dialect;
 use crate::query::arguments::{Kind, Parameter};
+use crate::query::functions::FUNCTIONS;
 use crate::query::library::Canned;
 use crate::times::parse_duration;
 
@@ -93,7 +94,7 @@ impl Translation<'_> {
             Expr::Nested(inner) => constant(inner).map(boolean),
             Expr::BinaryOp { left, op: BinaryOperator::Or, right } => decided(left, right, true),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => decided(left, right, false),
-            Expr::Interval(interval) => self.interval(interval),
+            Expr::Interval(interval) => Self::interval(interval),
             Expr::Cast { expr, data_type, .. } if data_type.to_string() == "BIGINT" => {
                 self.microseconds(expr)
             }
@@ -126,10 +127,12 @@ impl Translation<'_> {
         })
     }
 
-    /// Names that are words of the other engine.
+    /// Names that are words of the other engine, or in quotation marks that mean a text there.
     fn quote(&self, ident: &mut Ident) {
-        if self.words == Words::DuckDb && ident.value == "at" {
-            ident.quote_style = Some('"');
+        match self.words {
+            Words::DuckDb if ident.value == "at" => ident.quote_style = Some('"'),
+            Words::Spark if ident.quote_style.is_some() => ident.quote_style = Some('`'),
+            _ => {}
         }
     }
 
@@ -154,7 +157,7 @@ impl Translation<'_> {
     }
 
     /// `INTERVAL '1 day'` as every engine reads it: `INTERVAL '1' DAY`.
-    fn interval(&self, interval: &Interval) -> Option<Expr> {
+    fn interval(interval: &Interval) -> Option<Expr> {
         let Expr::Value(value) = &*interval.value else { return None };
         let Value::SingleQuotedString(text) = &value.value else { return None };
         let (number, unit) = text.split_once(' ')?;
@@ -178,10 +181,8 @@ impl Translation<'_> {
             Words::DuckDb => "epoch_us",
             Words::Spark => "unix_micros",
         };
-        if let Expr::BinaryOp { left, op: BinaryOperator::Minus, right } = expression
-            && is_time(left)
-            && is_time(right)
-        {
+        // A whole number is made of no other difference.
+        if let Expr::BinaryOp { left, op: BinaryOperator::Minus, right } = expression {
             return expression_of(&format!("({function}({left}) - {function}({right}))"));
         }
         if is_time(expression) { expression_of(&format!("{function}({expression})")) } else { None }
@@ -189,6 +190,9 @@ impl Translation<'_> {
 
     fn function(&self, function: &Function) -> Result<Option<Expr>, String> {
         let name = function.name.to_string();
+        if FUNCTIONS.iter().any(|own| own.name == name) {
+            return Err(format!("it calls `{name}`, which only ivsight has"));
+        }
         let FunctionArguments::List(list) = &function.args else { return Ok(None) };
         let arguments: Vec<&Expr> = list.args.iter().filter_map(argument).collect();
         let text = match (name.as_str(), arguments.as_slice(), self.words) {
@@ -217,6 +221,17 @@ impl Translation<'_> {
             }
             ("array_except", [all, without], Words::DuckDb) => {
                 format!("list_filter({all}, it -> NOT list_contains({without}, it))")
+            }
+            ("make_array", arguments, words) => {
+                let list = if words == Words::DuckDb { "list_value" } else { "array" };
+                let items: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+                format!("{list}({})", items.join(", "))
+            }
+            ("array_remove_all", [list, item], Words::DuckDb) => {
+                format!("list_filter({list}, it -> it <> {item})")
+            }
+            ("array_remove_all", [list, item], Words::Spark) => {
+                format!("array_remove({list}, {item})")
             }
             ("string_to_array", [text, separator], Words::Spark) => {
                 format!("split({text}, {separator})")
@@ -330,7 +345,7 @@ fn field(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
 fn is_time(expression: &Expr) -> bool {
     let by_name = |ident: &Ident| {
         let name = ident.value.as_str();
-        let endings = ["_time", "_at", "_start", "_end", "_until", "_start_time", "_left"];
+        let endings = ["_time", "_at", "_start", "_end", "_until"];
         ["at", "start", "end"].contains(&name) || endings.iter().any(|it| name.ends_with(it))
     };
     match expression {

@@ -28,7 +28,7 @@ fn every_file_of_the_folder_is_embedded() {
 
 #[tokio::test]
 async fn every_embedded_header_fits_its_statement() {
-    let library = Library::embedded().unwrap();
+    let library = Library::embedded();
     let engine = engine(library.clone());
     for file in library.views().chain(library.queries()) {
         engine.check(file).await.unwrap_or_else(|error| panic!("{error}"));
@@ -37,7 +37,7 @@ async fn every_embedded_header_fits_its_statement() {
 
 #[test]
 fn the_page_of_reports_is_that_of_the_headers() {
-    let page = Library::embedded().unwrap().markdown();
+    let page = Library::embedded().markdown();
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reports.md");
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(
@@ -60,7 +60,7 @@ const COLUMN_A: &str = "columns = [\n  { name = \"a\", type = \"integer\", help 
 async fn fault(name: &str, text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), text).unwrap();
-    let library = match Library::embedded().unwrap().overlay(folder.path()) {
+    let library = match Library::embedded().overlay(folder.path()) {
         Ok(library) => library,
         Err(error) => return strip(&error, folder.path()),
     };
@@ -182,7 +182,7 @@ async fn a_folder_of_ones_own_adds_and_overrides() {
         .replace("\"mine\"", "\"error-codes\"");
     std::fs::write(folder.path().join("error-codes.sql"), query).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "no query").unwrap();
-    let library = Library::embedded().unwrap().overlay(folder.path()).unwrap();
+    let library = Library::embedded().overlay(folder.path()).unwrap();
     let own = library.find("error-codes").unwrap();
     assert_eq!(own.sql(), "SELECT a FROM seven");
     engine(library.clone()).check(own).await.unwrap();
@@ -198,7 +198,7 @@ async fn a_view_that_stands_on_itself_is_refused() {
     std::fs::create_dir(&views).unwrap();
     let view = file(&format!("uses = [\"mine\"]\n{COLUMN_A}"), "SELECT a FROM mine");
     std::fs::write(views.join("mine.sql"), view).unwrap();
-    let library = Library::embedded().unwrap().overlay(folder.path()).unwrap();
+    let library = Library::embedded().overlay(folder.path()).unwrap();
     let view = library.view("mine").unwrap();
     let error = engine(library.clone()).check(view).await.unwrap_err();
     assert!(error.to_string().ends_with("it stands on itself"), "{error}");

@@ -20,6 +20,7 @@ pub(super) fn generate(config: &Config) -> World {
         Scenario::Clean => product::fill(&mut world, &product::CLEAN),
         Scenario::Week => product::fill(&mut world, &product::WEEK),
         Scenario::Busy => crowd::busy(&mut world),
+        Scenario::Day => product::fill_day(&mut world, &product::DAY),
         Scenario::Huge => crowd::huge(&mut world),
         Scenario::Traps => traps::fill(&mut world),
         Scenario::Malformed => {

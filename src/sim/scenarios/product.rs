@@ -59,6 +59,10 @@ pub(super) const CLEAN: Product = Product {
 pub(super) const WEEK: Product =
     Product { shows_n: 30, days_on: 7, times_a_day: 2, crowd: 1.4, ..DEMO };
 
+/// 240 sessions on the day that is asked for.
+pub(super) const DAY: Product =
+    Product { shows_n: 120, days_on: 7, times_a_day: 2, crowd: 8.0, live: false, ..DEMO };
+
 /// A show that comes again and again on a stage of its own.
 struct Show {
     name: &'static str,
@@ -234,6 +238,23 @@ pub(super) fn fill(world: &mut World, product: &Product) {
     }
     if product.live {
         go_live(world, product, &programmes, &mut dice);
+    }
+}
+
+/// Fills the world with one day of a product, the day before yesterday, when all of its shows are over. Its stages are those
+/// of every other day.
+pub(super) fn fill_day(world: &mut World, product: &Product) {
+    const DAYS_AGO: i64 = 2;
+    let mut dice = draw::dice(world.seed, &["product"]);
+    let programmes: Vec<Programme> =
+        (0..product.shows_n).map(|number| programme(world, number, &mut dice)).collect();
+    let date = (world.now - TimeDelta::days(DAYS_AGO)).date_naive();
+    let mut dice = draw::dice(world.seed, &["day", &date.to_string()]);
+    // Not the same shows have an incident, nor the same one, on every day.
+    let mut sessions_n = dice.random_range(0..INCIDENTS.len() * product.incident_every.max(1));
+    for slot in 0..product.times_a_day {
+        let time = Time { day: DAYS_AGO, slot };
+        broadcast_day(world, product, &programmes, &time, &mut sessions_n, &mut dice);
     }
 }
 

@@ -44,6 +44,7 @@ fn worlds_are_as_large_as_they_say() {
         (Scenario::Small, 3..4, 4..12, 30..150),
         (Scenario::Week, 30..31, 350..450, 13_000..17_500),
         (Scenario::Busy, 8..9, 40..41, 20_000..20_001),
+        (Scenario::Day, 120..121, 240..241, 40_000..55_000),
         (Scenario::Empty, 0..1, 0..1, 0..1),
     ] {
         let world = world(scenario, 1);
@@ -73,6 +74,26 @@ fn the_busy_day_has_about_eight_events_each() {
     let events: usize =
         people(&world).take(2_000).map(|(session, it)| session.life(it).events.len()).sum();
     assert!((14_000..19_000).contains(&events), "{events}");
+}
+
+#[test]
+fn days_of_one_seed_have_the_same_stages_and_different_sessions() {
+    let day = |days_later: i64| {
+        let now = Config::default().start() + chrono::TimeDelta::days(days_later);
+        World::generate(&Config { scenario: Scenario::Day, now: Some(now), ..Config::default() })
+    };
+    let (one, other) = (day(0), day(1));
+    let arns =
+        |world: &World| world.stages.iter().map(|it| it.arn().to_owned()).collect::<Vec<_>>();
+    assert_eq!(arns(&one), arns(&other));
+    let sessions = |world: &World| {
+        let sessions = world.stages.iter().flat_map(|stage| stage.sessions.iter());
+        sessions.map(|it| (it.id().unwrap().to_owned(), it.start_time)).collect::<BTreeSet<_>>()
+    };
+    assert!(sessions(&one).is_disjoint(&sessions(&other)));
+    let dates: BTreeSet<_> =
+        sessions(&one).iter().map(|(_, start)| start.unwrap().date_naive().to_string()).collect();
+    assert_eq!(dates.into_iter().collect::<Vec<_>>(), ["2026-11-13", "2026-11-14"]);
 }
 
 #[test]

@@ -52,3 +52,20 @@ impl JoinAll for ObjectPath {
         name.split('/').fold(self, Self::join)
     }
 }
+
+#[test]
+fn the_folder_of_a_process_that_is_gone_is_removed_by_the_next_one() {
+    let parent = tempfile::tempdir().unwrap();
+    let folders = || std::fs::read_dir(parent.path()).unwrap().count();
+    let at_work = Scratch::create_in(parent.path()).unwrap();
+    let killed = Scratch::create_in(parent.path()).unwrap();
+    // A killed process drops nothing, but its files are closed.
+    let left_behind = killed.path.clone();
+    killed.used.unlock().unwrap();
+    std::mem::forget(killed);
+    assert_eq!(folders(), 2);
+    let next = Scratch::create_in(parent.path()).unwrap();
+    assert!(!left_behind.exists() && at_work.path.exists() && next.path.exists());
+    drop((at_work, next));
+    assert_eq!(folders(), 0);
+}
