@@ -36,7 +36,9 @@ impl Address {
     /// # Errors
     /// [`LakeError::Address`] for a URL that is none of S3, or that names no bucket.
     pub fn parse(path: &Path) -> Result<Self, LakeError> {
-        let Some(text) = path.to_str().filter(|text| text.contains("://")) else {
+        // `s3:/bucket` is a slip, and would be a folder of that name.
+        let is_url = |text: &&str| text.contains("://") || text.starts_with("s3:");
+        let Some(text) = path.to_str().filter(is_url) else {
             return Ok(Self::Folder(path.to_owned()));
         };
         let unreadable = || LakeError::Address { text: text.to_owned() };
@@ -158,7 +160,14 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap(), address, "{text}");
         }
-        for text in ["gs://bucket/x", "s3://", "s3://A/x", "s3://bucket/a//b", "s3://bucket/../x"] {
+        for text in [
+            "gs://bucket/x",
+            "s3://",
+            "s3:/my-bucket/x",
+            "s3://A/x",
+            "s3://bucket/a//b",
+            "s3://bucket/../x",
+        ] {
             assert!(matches!(parse(text), Err(LakeError::Address { .. })), "{text}");
         }
     }
