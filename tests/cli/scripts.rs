@@ -47,7 +47,10 @@ fn a_file_includes_another_and_not_itself() {
     fs::write(bed.folder().join("other.sql"), "select 2 as b;").unwrap();
     let ran = run_file(&bed, "select 1 as a;\n\\i other.sql\nselect 3 as c;", &[]).exits(0);
     assert_eq!(ran.text(), "a\r\n1\r\nb\r\n2\r\nc\r\n3\r\n");
-    run_file(&bed, ".read script.sql\n", &[]).exits(1).says(&["`script.sql` includes itself"]);
+    fs::write(bed.folder().join("back.sql"), "\\i ./script.sql\n").unwrap();
+    let ran = run_file(&bed, "select 1 as a;\n\\i back.sql\n", &[]).exits(1);
+    let ran = ran.says(&["cannot run `back.sql`", "caused by: `./script.sql` includes itself"]);
+    assert_eq!(ran.text(), "a\r\n1\r\n");
     run_file(&bed, "\\i nowhere.sql\n", &[]).exits(1).says(&["cannot read `nowhere.sql`"]);
 }
 

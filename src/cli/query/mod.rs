@@ -49,13 +49,14 @@ pub(crate) async fn run(common: &Common, args: &Query, output: &Output) -> Resul
         is_explained: args.explain,
         file: None,
         pager: None,
+        including: args.file.iter().filter_map(|path| path.canonicalize().ok()).collect(),
     };
     if let Some(path) = &args.output {
         session.file = Some((path.clone(), Sink::file(looks, path)?));
     }
     let Some(question) = question else {
         session.is_timed = args.timing;
-        return prompt::run(session).await;
+        return Box::pin(prompt::run(session)).await;
     };
     let mut stopped = signals::interrupt(Arc::clone(&clock))?;
     let exit = tokio::select! {

@@ -1,6 +1,6 @@
 //! Questions one after another over the same lake: of a command line, of a file, or of the prompt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ivsight::clock::SharedClock;
@@ -16,9 +16,6 @@ use super::listing;
 use super::pager::{Attention, Pager, Program};
 use super::sink::{Looks, Sink};
 use super::watch::Watch;
-
-/// How deep files may include files.
-const INCLUDE_DEPTH_MAX: usize = 16;
 
 /// What outlives a question.
 pub(crate) struct Session<'a> {
@@ -38,6 +35,8 @@ pub(crate) struct Session<'a> {
     pub(crate) file: Option<(PathBuf, Sink)>,
     /// What pages results, in a prompt.
     pub(crate) pager: Option<(Program, Attention)>,
+    /// The files that are being run, each included by the one before it.
+    pub(crate) including: Vec<PathBuf>,
 }
 
 /// What is asked.
@@ -58,7 +57,7 @@ pub(crate) enum Flow {
 impl Session<'_> {
     /// Runs a text of statements, and commands if there are any. All of it is read before the first is run.
     pub(crate) async fn run_text(&mut self, text: &str) -> Result<Flow, Failure> {
-        self.run_pieces(text, 0).await
+        self.run_pieces(text).await
     }
 
     /// Runs the statements of a text, to which every argument of the command line belongs.
@@ -91,46 +90,6 @@ impl Session<'_> {
 
     /// Carries out a command.
     pub(crate) async fn obey(&mut self, command: Command) -> Result<Flow, Failure> {
-        Box::pin(self.obey_at(command, 0)).await
-    }
-
-    /// Writes what is left. A file gets its name now.
-    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        self.file.take().map_or(Ok(()), |(_, sink)| sink.finish())
-    }
-
-    async fn run_pieces(&mut self, text: &str, depth: usize) -> Result<Flow, Failure> {
-        enum Step {
-            Run(Script),
-            Obey(Command),
-        }
-        let mut steps = Vec::new();
-        for piece in pieces(text) {
-            steps.push(match piece {
-                Piece::Command { text, .. } => Step::Obey(Command::parse(text)?),
-                Piece::Statement { text: sql, start, .. } => {
-                    Step::Run(Script::parse(&in_place(text, start, sql))?)
-                }
-            });
-        }
-        for step in steps {
-            match step {
-                Step::Obey(command) => {
-                    if Box::pin(self.obey_at(command, depth)).await? == Flow::Ends {
-                        return Ok(Flow::Ends);
-                    }
-                }
-                Step::Run(script) => {
-                    for statement in script.statements() {
-                        self.answer(Question::Statement(statement)).await?;
-                    }
-                }
-            }
-        }
-        Ok(Flow::Goes)
-    }
-
-    async fn obey_at(&mut self, command: Command, depth: usize) -> Result<Flow, Failure> {
         match command {
             Command::Quit => return Ok(Flow::Ends),
             Command::Help => self.tell(listing::help()).await?,
@@ -155,7 +114,7 @@ impl Session<'_> {
                 let arguments = self.arguments_of(&name, &given)?;
                 self.run_canned(&name, arguments, false).await?;
             }
-            Command::Include(path) => return self.include(&path, depth).await,
+            Command::Include(path) => return Box::pin(self.include(&path)).await,
             Command::Output(path) => self.redirect(path)?,
             Command::Expanded(on) => {
                 self.looks.is_expanded = on.unwrap_or(!self.looks.is_expanded);
@@ -166,6 +125,42 @@ impl Session<'_> {
                 self.set("timing", self.is_timed);
             }
             Command::Format(format) => self.looks.format = format,
+        }
+        Ok(Flow::Goes)
+    }
+
+    /// Writes what is left. A file gets its name now.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.file.take().map_or(Ok(()), |(_, sink)| sink.finish())
+    }
+
+    async fn run_pieces(&mut self, text: &str) -> Result<Flow, Failure> {
+        enum Step {
+            Run(Script),
+            Obey(Command),
+        }
+        let mut steps = Vec::new();
+        for piece in pieces(text) {
+            steps.push(match piece {
+                Piece::Command { text, .. } => Step::Obey(Command::parse(text)?),
+                Piece::Statement { text: sql, start, .. } => {
+                    Step::Run(Script::parse(&in_place(text, start, sql))?)
+                }
+            });
+        }
+        for step in steps {
+            match step {
+                Step::Obey(command) => {
+                    if self.obey(command).await? == Flow::Ends {
+                        return Ok(Flow::Ends);
+                    }
+                }
+                Step::Run(script) => {
+                    for statement in script.statements() {
+                        self.answer(Question::Statement(statement)).await?;
+                    }
+                }
+            }
         }
         Ok(Flow::Goes)
     }
@@ -189,14 +184,17 @@ impl Session<'_> {
         Ok(arguments)
     }
 
-    async fn include(&mut self, path: &std::path::Path, depth: usize) -> Result<Flow, Failure> {
-        if depth >= INCLUDE_DEPTH_MAX {
+    async fn include(&mut self, path: &Path) -> Result<Flow, Failure> {
+        let text = read(path)?;
+        // What could be read has a place.
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if self.including.contains(&place) {
             return Err(Failure::new(format!("`{}` includes itself", path.display())));
         }
-        let text = read(path)?;
-        self.run_pieces(&text, depth + 1)
-            .await
-            .map_err(|failure| failure.within(format!("cannot run `{}`", path.display())))
+        self.including.push(place);
+        let ran = self.run_pieces(&text).await;
+        self.including.pop();
+        ran.map_err(|failure| failure.within(format!("cannot run `{}`", path.display())))
     }
 
     fn redirect(&mut self, path: Option<PathBuf>) -> Result<(), Failure> {
@@ -296,7 +294,7 @@ impl Session<'_> {
 }
 
 /// A file of SQL.
-pub(super) fn read(path: &std::path::Path) -> Result<String, Failure> {
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("cannot read `{}`", path.display())).because(error))
 }
