@@ -89,13 +89,15 @@ pub enum Scenario {
     Day,
     /// One session of 25,000 participants and 1,000,000 events.
     Huge,
+    /// Ten of those at the same time.
+    Season,
     /// No stages at all.
     Empty,
 }
 
 impl Scenario {
     /// Every scenario, in the order of the help.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Demo,
         Self::Small,
         Self::Traps,
@@ -105,6 +107,7 @@ impl Scenario {
         Self::Busy,
         Self::Day,
         Self::Huge,
+        Self::Season,
         Self::Empty,
     ];
 
@@ -121,6 +124,7 @@ impl Scenario {
             Self::Busy => "busy",
             Self::Day => "day",
             Self::Huge => "huge",
+            Self::Season => "season",
             Self::Empty => "empty",
         }
     }
@@ -138,6 +142,7 @@ impl Scenario {
             Self::Busy => "one busy day of 20,000 people with 8 events each",
             Self::Day => "one day of a large product: 120 stages, 240 sessions, 45,000 people",
             Self::Huge => "one session of 25,000 people and 1,000,000 events",
+            Self::Season => "ten sessions of 25,000 people and 1,000,000 events each",
             Self::Empty => "no stages at all",
         }
     }

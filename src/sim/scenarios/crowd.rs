@@ -6,7 +6,7 @@ use rand::RngExt;
 use super::{add_stage, stage_occasion};
 use crate::model::Timestamp;
 use crate::sim::behaviour::{Habits, Plan};
-use crate::sim::draw;
+use crate::sim::draw::{self, Dice};
 use crate::sim::world::World;
 
 /// Forty shows of the day before yesterday with 500 people each: three hosts whom all watch, so that everyone has
@@ -40,9 +40,20 @@ pub(super) fn busy(world: &mut World) {
 /// not their own. With JOINED and LEFT that makes 40 events each, 1,000,000 together.
 pub(super) fn huge(world: &mut World) {
     let mut dice = draw::dice(world.seed, &["huge"]);
-    let arn = add_stage(world, "world-finals", &mut dice);
+    final_match(world, "world-finals", &mut dice);
+}
+
+/// Ten stages with such a session each, all at the same time.
+pub(super) fn season(world: &mut World) {
+    let mut dice = draw::dice(world.seed, &["season"]);
+    for number in 1..=10 {
+        final_match(world, &format!("finals-{number}"), &mut dice);
+    }
+}
+
+fn final_match(world: &mut World, name: &str, dice: &mut Dice) {
     let plan = Plan {
-        stage_arn: arn,
+        stage_arn: add_stage(world, name, dice),
         opens: midnight(world.now) - TimeDelta::hours(30),
         seconds: 10_800,
         hosts: 5,
@@ -51,7 +62,7 @@ pub(super) fn huge(world: &mut World) {
         habits: Habits::DEVOTED,
         ..Plan::default()
     };
-    stage_occasion(world, vec![plan], &[], &mut dice);
+    stage_occasion(world, vec![plan], &[], dice);
 }
 
 fn midnight(now: Timestamp) -> Timestamp {

@@ -22,6 +22,7 @@ pub(super) fn generate(config: &Config) -> World {
         Scenario::Busy => crowd::busy(&mut world),
         Scenario::Day => product::fill_day(&mut world, &product::DAY),
         Scenario::Huge => crowd::huge(&mut world),
+        Scenario::Season => crowd::season(&mut world),
         Scenario::Traps => traps::fill(&mut world),
         Scenario::Malformed => {
             product::fill(&mut world, &product::SMALL);
