@@ -136,8 +136,8 @@ SELECT c.kind, coalesce(k.severity, 'warning') AS severity, c.n,
   c.n * 1000.0 / nullif(t.events_n, 0) AS per_1k_events,
   c.participants_n, c.affected_h, c.sample,
   coalesce(k.severity <> 'error' OR c.n * 1000.0 / nullif(t.events_n, 0) <= $max_per_1k, true) AS ok
-FROM counted c
-CROSS JOIN total t
+FROM total t
+CROSS JOIN counted c
 LEFT JOIN kinds k ON k.kind = c.kind
 ORDER BY ok, CASE coalesce(k.severity, 'warning') WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, c.n DESC, c.kind
 LIMIT $limit

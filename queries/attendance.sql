@@ -40,69 +40,60 @@ WITH here AS (
   WHERE NOT quarantined AND ($replicas = 'include' OR is_replica = ($replicas = 'only'))
     AND ($open = 'clip' OR is_open = ($open = 'only'))
 ),
-followed AS (
-  SELECT *,
-    max(clip_end) OVER (
-      PARTITION BY stage_arn, session_id, identified, person ORDER BY clip_start, clip_end, participant_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS own_until,
-    max(clip_end) OVER (
-      PARTITION BY stage_arn, session_id ORDER BY clip_start, clip_end, participant_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS all_until
-  FROM here
+-- What a stay begins and ends. Shortened by what a reconnect may overlap, those that still do are devices.
+edges AS (
+  SELECT stage_arn, session_id, identified, person,
+    CASE edge
+      WHEN 'in' THEN clip_start
+      WHEN 'out' THEN clip_end
+      ELSE clip_end - arrow_cast(CAST($ghost * 1e6 AS BIGINT), 'Duration(Microsecond)')
+    END AS at,
+    present_step, CASE WHEN duration_s > $ghost THEN device_step ELSE 0 END AS device_step,
+    stage_name, is_open, synthetic_start, anomalies_n
+  FROM (VALUES ('in', 1, 1), ('nearly_out', 0, -1), ('out', -1, 0)) AS edges (edge, present_step, device_step)
+  CROSS JOIN here
+),
+-- One person after the other: each ends with nothing, so that the next begins at nothing. A partition for each would
+-- take several times as long.
+running AS (
+  SELECT *, sum(present_step) OVER session AS present_n, sum(device_step) OVER session AS devices_n,
+    lead(at) OVER session AS until_at
+  FROM edges
+  WINDOW session AS (
+    PARTITION BY stage_arn, session_id ORDER BY identified, person, at, device_step, present_step ROWS UNBOUNDED PRECEDING
+  )
 ),
 summed AS (
   SELECT stage_arn, session_id, identified, person, max(stage_name) AS stage_name,
-    min(clip_start) AS first_in, max(clip_end) AS last_out,
-    sum(greatest(CAST(clip_end - greatest(clip_start, own_until) AS BIGINT) / 1e6, 0.0)) AS present_s,
-    count(*) AS entries_n,
-    count(*) FILTER (WHERE is_open) AS open_n,
-    count(*) FILTER (WHERE synthetic_start) AS synth_n,
-    count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
-  FROM followed
-  GROUP BY stage_arn, session_id, identified, person
-),
-occupied AS (
-  SELECT stage_arn, session_id,
-    sum(greatest(CAST(clip_end - greatest(clip_start, all_until) AS BIGINT) / 1e6, 0.0)) AS occupied_s
-  FROM followed
-  GROUP BY stage_arn, session_id
-),
--- Stays shortened by what a reconnect may overlap: those that still do are devices.
-edges AS (
-  SELECT stage_arn, session_id, identified, person, clip_start AS at, 1 AS n
-  FROM here
-  WHERE duration_s > $ghost
-  UNION ALL
-  SELECT stage_arn, session_id, identified, person, clip_end - arrow_cast(CAST($ghost * 1e6 AS BIGINT), 'Duration(Microsecond)') AS at, -1 AS n
-  FROM here
-  WHERE duration_s > $ghost
-),
-moments AS (
-  SELECT stage_arn, session_id, identified, person, at, sum(n) AS n
-  FROM edges
-  GROUP BY stage_arn, session_id, identified, person, at
-),
-running AS (
-  SELECT stage_arn, session_id, identified, person,
-    sum(n) OVER (PARTITION BY stage_arn, session_id, identified, person ORDER BY at) AS depth
-  FROM moments
-),
-devices AS (
-  SELECT stage_arn, session_id, identified, person, max(depth) AS devices_n
+    min(at) FILTER (WHERE present_step = 1) AS first_in, max(at) FILTER (WHERE present_step = -1) AS last_out,
+    sum(CASE WHEN present_n > 0 THEN CAST(until_at - at AS BIGINT) / 1e6 ELSE 0.0 END) AS present_s,
+    greatest(max(devices_n), 1) AS devices_n,
+    count(*) FILTER (WHERE present_step = 1) AS entries_n,
+    count(*) FILTER (WHERE present_step = 1 AND is_open) AS open_n,
+    count(*) FILTER (WHERE present_step = 1 AND synthetic_start) AS synth_n,
+    count(*) FILTER (WHERE present_step = 1 AND anomalies_n > 0) AS anomaly_n
   FROM running
   GROUP BY stage_arn, session_id, identified, person
 ),
+followed AS (
+  SELECT stage_arn, session_id, clip_start, clip_end,
+    max(clip_end) OVER (
+      PARTITION BY stage_arn, session_id ORDER BY clip_start, clip_end, participant_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS until_time
+  FROM here
+),
+occupied AS (
+  SELECT stage_arn, session_id,
+    sum(greatest(CAST(clip_end - greatest(clip_start, until_time) AS BIGINT) / 1e6, 0.0)) AS occupied_s
+  FROM followed
+  GROUP BY stage_arn, session_id
+),
 shared AS (
-  SELECT p.*, coalesce(d.devices_n, 1) AS devices_n, s.end_time IS NULL AS live,
-    p.present_s / nullif(o.occupied_s, 0) AS share
+  SELECT p.*, s.end_time IS NULL AS live, p.present_s / nullif(o.occupied_s, 0) AS share
   FROM summed p
   JOIN occupied o ON o.stage_arn = p.stage_arn AND o.session_id = p.session_id
   JOIN sessions s ON s.stage_arn = p.stage_arn AND s.session_id = p.session_id
-  LEFT JOIN devices d
-    ON d.stage_arn = p.stage_arn AND d.session_id = p.session_id AND d.identified = p.identified
-    AND d.person = p.person
 )
 SELECT person, identified, coalesce(stage_name, stage_arn) AS stage, session_id AS session, first_in, last_out,
   present_s, CAST(last_out - first_in AS BIGINT) / 1e6 - present_s AS away_s, share, entries_n, devices_n,

@@ -43,17 +43,17 @@ watched AS (
   WHERE NOT quarantined AND ($open = 'clip' OR is_open = ($open = 'only'))
 ),
 edges AS (
-  SELECT stage_arn, session_id, participant_id AS publisher, clip_start AS at, 1 AS publishing_n, 0 AS watching_n
-  FROM published WHERE duration_s > 0
+  SELECT stage_arn, session_id, participant_id AS publisher,
+    CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, step AS publishing_n, 0 AS watching_n
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN published
+  WHERE duration_s > 0
   UNION ALL
-  SELECT stage_arn, session_id, participant_id AS publisher, clip_end AS at, -1 AS publishing_n, 0 AS watching_n
-  FROM published WHERE duration_s > 0
-  UNION ALL
-  SELECT stage_arn, session_id, remote_participant_id AS publisher, clip_start AS at, 0 AS publishing_n, 1 AS watching_n
-  FROM watched WHERE duration_s > 0
-  UNION ALL
-  SELECT stage_arn, session_id, remote_participant_id AS publisher, clip_end AS at, 0 AS publishing_n, -1 AS watching_n
-  FROM watched WHERE duration_s > 0
+  SELECT stage_arn, session_id, remote_participant_id AS publisher,
+    CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, 0 AS publishing_n, step AS watching_n
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN watched
+  WHERE duration_s > 0
 ),
 moments AS (
   SELECT stage_arn, session_id, publisher, at, sum(publishing_n) AS publishing_n, sum(watching_n) AS watching_n
@@ -61,11 +61,10 @@ moments AS (
   GROUP BY stage_arn, session_id, publisher, at
 ),
 running AS (
-  SELECT stage_arn, session_id, publisher,
-    sum(publishing_n) OVER (PARTITION BY stage_arn, session_id, publisher ORDER BY at) > 0 AS up,
-    sum(watching_n) OVER (PARTITION BY stage_arn, session_id, publisher ORDER BY at) AS audience,
-    coalesce(CAST(lead(at) OVER (PARTITION BY stage_arn, session_id, publisher ORDER BY at) - at AS BIGINT) / 1e6, 0.0) AS length_s
+  SELECT stage_arn, session_id, publisher, sum(publishing_n) OVER own > 0 AS up, sum(watching_n) OVER own AS audience,
+    coalesce(CAST(lead(at) OVER own - at AS BIGINT) / 1e6, 0.0) AS length_s
   FROM moments
+  WINDOW own AS (PARTITION BY stage_arn, session_id, publisher ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 swept AS (
   SELECT stage_arn, session_id, publisher,
@@ -86,25 +85,35 @@ publishers AS (
   FROM published
   GROUP BY account_id, region, stage_arn, session_id, participant_id
 ),
+-- Two people, and which of them watched the other.
 pairs AS (
-  SELECT stage_arn, session_id, participant_id AS subscriber, remote_participant_id AS publisher
+  SELECT stage_arn, session_id, least(participant_id, remote_participant_id) AS one,
+    greatest(participant_id, remote_participant_id) AS other,
+    bool_or(participant_id < remote_participant_id) AS one_watched,
+    bool_or(participant_id >= remote_participant_id) AS other_watched
   FROM watched
-  GROUP BY stage_arn, session_id, participant_id, remote_participant_id
+  GROUP BY stage_arn, session_id, least(participant_id, remote_participant_id),
+    greatest(participant_id, remote_participant_id)
+),
+links AS (
+  SELECT stage_arn, session_id, CASE WHEN step = 1 THEN one ELSE other END AS subscriber,
+    CASE WHEN step = 1 THEN other ELSE one END AS publisher,
+    CASE WHEN step = 1 THEN other_watched ELSE one_watched OR one = other END AS is_returned
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN pairs
+  WHERE CASE WHEN step = 1 THEN one_watched ELSE other_watched END
 ),
 watchers AS (
-  SELECT stage_arn, session_id, subscriber FROM pairs GROUP BY stage_arn, session_id, subscriber
+  SELECT stage_arn, session_id, subscriber FROM links GROUP BY stage_arn, session_id, subscriber
 ),
 reached AS (
   SELECT a.stage_arn, a.session_id, a.publisher, count(*) AS reach_n,
-    count(*) FILTER (WHERE q.publisher IS NOT NULL AND w.subscriber IS NOT NULL AND b.subscriber IS NULL) AS one_way_n
-  FROM pairs a
+    count(*) FILTER (WHERE q.publisher IS NOT NULL AND w.subscriber IS NOT NULL AND NOT a.is_returned) AS one_way_n
+  FROM links a
   LEFT JOIN publishers q
     ON q.stage_arn = a.stage_arn AND q.session_id = a.session_id AND q.publisher = a.subscriber
   LEFT JOIN watchers w
     ON w.stage_arn = a.stage_arn AND w.session_id = a.session_id AND w.subscriber = a.publisher
-  LEFT JOIN pairs b
-    ON b.stage_arn = a.stage_arn AND b.session_id = a.session_id AND b.subscriber = a.publisher
-    AND b.publisher = a.subscriber
   GROUP BY a.stage_arn, a.session_id, a.publisher
 ),
 joined AS (

@@ -41,25 +41,10 @@ WITH placed AS (
   FROM connections
   WHERE $replicas = 'include' OR is_replica = ($replicas = 'only')
 ),
-counted AS (
-  SELECT *, count(real_gap_s) OVER (PARTITION BY scope_key) AS group_n FROM placed
-),
-gaps AS (
-  SELECT scope_key, count(real_gap_s) AS gaps_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY real_gap_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY real_gap_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS gap_p50_s,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY real_gap_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY real_gap_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS gap_p95_s
-  FROM counted
-  GROUP BY scope_key
-),
 by_person AS (
   SELECT scope_key, person, identified, max(scope_name) AS scope_name, max(stage_arn) AS stage_arn,
     sum(CASE WHEN opens_visit THEN 0 ELSE 1 END) + sum(greatest(starts_n - 1, 0)) AS reconnects_n,
+    array_agg(real_gap_s) FILTER (WHERE real_gap_s IS NOT NULL) AS gaps,
     bool_or(is_open) AS is_open
   FROM placed
   GROUP BY scope_key, person, identified, CASE WHEN identified THEN '' ELSE session_id END
@@ -67,21 +52,39 @@ by_person AS (
 summed AS (
   SELECT scope_key, max(scope_name) AS scope_name, max(stage_arn) AS stage_arn, count(*) AS persons_n,
     count(*) FILTER (WHERE reconnects_n >= $min_reconnects) AS reconnecting_n,
-    sum(reconnects_n) AS reconnects_n, max(reconnects_n) AS max_reconnects, bool_or(is_open) AS provisional
+    sum(reconnects_n) AS reconnects_n, max(reconnects_n) AS max_reconnects, bool_or(is_open) AS provisional,
+    coalesce(flatten(array_agg(gaps) FILTER (WHERE gaps IS NOT NULL)), make_array(CAST(NULL AS DOUBLE))) AS gaps
   FROM by_person
   GROUP BY scope_key
+),
+-- The gaps of everyone, one by one.
+gaps AS (
+  SELECT scope_key, scope_name, stage_arn, persons_n, reconnecting_n, reconnects_n, max_reconnects, provisional,
+    unnest(gaps) AS gap_s
+  FROM summed
+),
+timed AS (
+  SELECT scope_key, scope_name, stage_arn, persons_n, reconnecting_n, reconnects_n, max_reconnects, provisional,
+    count(gap_s) AS gaps_n,
+    round(CASE WHEN count(gap_s) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY gap_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY gap_s) END, 3) AS gap_p50_s,
+    round(CASE WHEN count(gap_s) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY gap_s)
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY gap_s) END, 3) AS gap_p95_s
+  FROM gaps
+  GROUP BY scope_key, scope_name, stage_arn, persons_n, reconnecting_n, reconnects_n, max_reconnects, provisional
 )
-SELECT s.scope_name AS scope, s.persons_n, s.reconnecting_n,
-  s.reconnecting_n * 1.0 / nullif(s.persons_n, 0) AS rate,
-  CASE WHEN s.persons_n > 0 THEN round((s.reconnecting_n + 1.9208 - 1.96 * sqrt(s.reconnecting_n * 1.0 * (s.persons_n - s.reconnecting_n) / s.persons_n + 0.9604)) / (s.persons_n + 3.8416), 6) END AS ci_lo,
-  CASE WHEN s.persons_n > 0 THEN round((s.reconnecting_n + 1.9208 + 1.96 * sqrt(s.reconnecting_n * 1.0 * (s.persons_n - s.reconnecting_n) / s.persons_n + 0.9604)) / (s.persons_n + 3.8416), 6) END AS ci_hi,
-  s.persons_n < 30 AS low_n,
-  s.reconnects_n, g.gaps_n, g.gap_p50_s,
-  CASE WHEN g.gaps_n >= 20 THEN g.gap_p95_s END AS gap_p95_s,
-  CASE WHEN g.gaps_n < 10000 THEN 'exact' ELSE 'approximate' END AS percentiles,
-  s.max_reconnects, s.provisional,
-  CASE WHEN $by <> 'all' THEN s.stage_arn END AS stage_arn
-FROM summed s
-JOIN gaps g ON g.scope_key = s.scope_key
-ORDER BY rate DESC, s.reconnects_n DESC, s.scope_key
+SELECT scope_name AS scope, persons_n, reconnecting_n,
+  reconnecting_n * 1.0 / nullif(persons_n, 0) AS rate,
+  CASE WHEN persons_n > 0 THEN round((reconnecting_n + 1.9208 - 1.96 * sqrt(reconnecting_n * 1.0 * (persons_n - reconnecting_n) / persons_n + 0.9604)) / (persons_n + 3.8416), 6) END AS ci_lo,
+  CASE WHEN persons_n > 0 THEN round((reconnecting_n + 1.9208 + 1.96 * sqrt(reconnecting_n * 1.0 * (persons_n - reconnecting_n) / persons_n + 0.9604)) / (persons_n + 3.8416), 6) END AS ci_hi,
+  persons_n < 30 AS low_n,
+  reconnects_n, gaps_n, gap_p50_s,
+  CASE WHEN gaps_n >= 20 THEN gap_p95_s END AS gap_p95_s,
+  CASE WHEN gaps_n < 10000 THEN 'exact' ELSE 'approximate' END AS percentiles,
+  max_reconnects, provisional,
+  CASE WHEN $by <> 'all' THEN stage_arn END AS stage_arn
+FROM timed
+ORDER BY rate DESC, reconnects_n DESC, scope_key
 LIMIT $limit

@@ -39,58 +39,81 @@ people AS (
   FROM participants p
   JOIN selected s USING (account_id, region, date, stage_arn, session_id)
 ),
+-- One row for each moment of a participant.
 told AS (
-  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
-    count(*) OVER (PARTITION BY e.stage_arn, e.session_id, e.participant_id, e.event_time) AS at_once_n
+  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, count(*) AS n,
+    count(*) FILTER (WHERE e.occurrence > 0) AS repeated_n
   FROM events e
   JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  GROUP BY e.stage_arn, e.session_id, e.participant_id, e.event_time
 ),
 told_by AS (
-  SELECT t.*, CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END AS dimension
+  SELECT CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END AS dimension,
+    make_array(coalesce(sum(t.n), 0), sum(CASE WHEN t.event_time IS NOT NULL THEN t.n ELSE 0 END),
+      sum(CASE WHEN t.event_time IS NOT NULL THEN t.n ELSE 0 END), coalesce(sum(t.n), 0)) AS ns,
+    make_array(
+      sum(CASE WHEN t.event_time IS NULL THEN t.n ELSE 0 END),
+      sum(CASE WHEN CAST(t.event_time AS BIGINT) % 1000000 = 0 THEN t.n ELSE 0 END),
+      sum(CASE WHEN t.event_time IS NOT NULL AND t.n > 1 THEN t.n ELSE 0 END),
+      sum(t.repeated_n)
+    ) AS null_ns
   FROM told t
   LEFT JOIN people p ON p.stage_arn = t.stage_arn AND p.session_id = t.session_id AND p.participant_id = t.participant_id
+  GROUP BY CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END
 ),
-fields AS (
-  SELECT dimension, unnest(make_array('attributes', 'isp_name', 'os_name', 'os_version', 'browser_name', 'browser_version',
-      'sdk_version', 'protocol', 'recording_s3_prefix')) AS field,
-    unnest(make_array(attributes IS NULL, isp_name IS NULL, os_name IS NULL, os_version IS NULL, browser_name IS NULL,
-      browser_version IS NULL, sdk_version IS NULL, protocol IS NULL, recording_s3_prefix IS NULL)) AS is_null,
-    'NULL in the answer' AS help
+people_by AS (
+  SELECT dimension,
+    count(*) AS n, count(*) FILTER (WHERE details_status = 'FETCHED') AS detailed_n,
+    count(*) FILTER (WHERE events_status = 'FETCHED') AS told_n,
+    make_array(
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND attributes IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND isp_name IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND os_name IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND os_version IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND browser_name IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND browser_version IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND sdk_version IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND protocol IS NULL),
+      count(*) FILTER (WHERE details_status = 'FETCHED' AND recording_s3_prefix IS NULL),
+      count(*) FILTER (WHERE details_status <> 'FETCHED'),
+      count(*) FILTER (WHERE events_status <> 'FETCHED'),
+      count(*) FILTER (WHERE events_status = 'FETCHED' AND events_n = 0),
+      count(*) FILTER (WHERE user_id IS NULL)
+    ) AS null_ns
   FROM people
-  WHERE details_status = 'FETCHED'
-  UNION ALL
-  SELECT dimension, 'details' AS field, details_status <> 'FETCHED' AS is_null, 'details not asked for, or failed' AS help FROM people
-  UNION ALL
-  SELECT dimension, 'events' AS field, events_status <> 'FETCHED' AS is_null, 'events not fetched' AS help FROM people
-  UNION ALL
-  SELECT dimension, 'any_event' AS field, events_n = 0 AS is_null, 'fetched, and there were none' AS help
-  FROM people
-  WHERE events_status = 'FETCHED'
-  UNION ALL
-  SELECT dimension, 'user_id' AS field, user_id IS NULL AS is_null, 'not identified' AS help FROM people
-  UNION ALL
-  SELECT dimension, 'event_time' AS field, event_time IS NULL AS is_null, 'without a time' AS help FROM told_by
-  UNION ALL
-  SELECT dimension, 'fraction_of_a_second' AS field, CAST(event_time AS BIGINT) % 1000000 = 0 AS is_null, 'a whole second' AS help
-  FROM told_by
-  WHERE event_time IS NOT NULL
-  UNION ALL
-  SELECT dimension, 'moment_of_its_own' AS field, at_once_n > 1 AS is_null, 'shares its time with another of its participant' AS help
-  FROM told_by
-  WHERE event_time IS NOT NULL
-  UNION ALL
-  SELECT dimension, 'distinct' AS field, occurrence > 0 AS is_null, 'equal to another event in all but its number' AS help FROM told_by
+  GROUP BY dimension
+),
+of_people (number, field, help) AS (
+  VALUES (1, 'attributes', 'NULL in the answer'), (2, 'isp_name', 'NULL in the answer'),
+    (3, 'os_name', 'NULL in the answer'), (4, 'os_version', 'NULL in the answer'),
+    (5, 'browser_name', 'NULL in the answer'), (6, 'browser_version', 'NULL in the answer'),
+    (7, 'sdk_version', 'NULL in the answer'), (8, 'protocol', 'NULL in the answer'),
+    (9, 'recording_s3_prefix', 'NULL in the answer'), (10, 'details', 'details not asked for, or failed'),
+    (11, 'events', 'events not fetched'), (12, 'any_event', 'fetched, and there were none'),
+    (13, 'user_id', 'not identified')
+),
+of_events (number, field, help) AS (
+  VALUES (1, 'event_time', 'without a time'), (2, 'fraction_of_a_second', 'a whole second'),
+    (3, 'moment_of_its_own', 'shares its time with another of its participant'),
+    (4, 'distinct', 'equal to another event in all but its number')
 ),
 counted AS (
-  SELECT dimension, field, help, count(*) AS n, count(*) FILTER (WHERE is_null) AS null_n
-  FROM fields
-  GROUP BY dimension, field, help
+  SELECT p.dimension, f.field, f.help,
+    CASE WHEN f.number <= 9 THEN p.detailed_n WHEN f.field = 'any_event' THEN p.told_n ELSE p.n END AS n,
+    p.null_ns[f.number] AS null_n
+  FROM people_by p
+  CROSS JOIN of_people f
+  UNION ALL
+  SELECT t.dimension, f.field, f.help, t.ns[f.number], t.null_ns[f.number]
+  FROM told_by t
+  CROSS JOIN of_events f
 )
-SELECT dimension, field, n, null_n,
-  null_n * 1.0 / nullif(n, 0) AS null_rate,
-  CASE WHEN n > 0 THEN round((null_n + 1.9208 - 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) END AS ci_lo,
-  CASE WHEN n > 0 THEN round((null_n + 1.9208 + 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) END AS ci_hi,
+SELECT dimension, field, n, null_n, null_n * 1.0 / n AS null_rate,
+  round((null_n + 1.9208 - 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) AS ci_lo,
+  round((null_n + 1.9208 + 1.96 * sqrt(null_n * 1.0 * (n - null_n) / n + 0.9604)) / (n + 3.8416), 6) AS ci_hi,
   n < 30 AS low_n, help
 FROM counted
+-- Of nobody, nothing is missing.
+WHERE n > 0
 ORDER BY dimension, field
 LIMIT $limit

@@ -49,15 +49,11 @@ begun AS (
 marked AS (
   SELECT *, CASE WHEN NOT is_open AND length_s > 0 THEN length_s END AS ended_s FROM begun
 ),
-counted AS (
-  SELECT *, count(ended_s) OVER (PARTITION BY kind) AS group_n FROM marked
-),
 kinds AS (
   SELECT kind, count(ended_s) AS kind_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p50_s,
+    round(CASE WHEN count(ended_s) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY ended_s) END, 3) AS p50_s,
     count(*) FILTER (WHERE is_open) AS open_n,
     count(*) FILTER (WHERE NOT is_open AND length_s = 0) AS zero_n,
     count(*) FILTER (WHERE synthetic_start) AS synth_n,
@@ -81,7 +77,7 @@ kinds AS (
       sum(ended_s) FILTER (WHERE ended_s >= 1800 AND ended_s < 3600),
       sum(ended_s) FILTER (WHERE ended_s >= 3600)
     ) AS class_s
-  FROM counted
+  FROM marked
   GROUP BY kind
 ),
 classes (number, bucket_from_s, bucket_to_s) AS (

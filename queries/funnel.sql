@@ -72,30 +72,48 @@ stays AS (
   WHERE i.kind = 'PRESENCE'
   GROUP BY i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id
 ),
-covered AS (
-  SELECT i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id, i.start_time, i.end_time,
-    max(i.end_time) OVER (
-      PARTITION BY i.stage_arn, i.session_id, i.participant_id ORDER BY i.start_time, i.end_time
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_time
-  FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
-  WHERE i.kind IN ('PUBLISH', 'SUBSCRIBE')
+media AS (
+  SELECT account_id, region, date, stage_arn, session_id, participant_id, start_time, end_time
+  FROM intervals
+  JOIN selected USING (account_id, region, date, stage_arn, session_id)
+  WHERE kind IN ('PUBLISH', 'SUBSCRIBE')
 ),
--- What each adds to the time with media, and all up to it.
+edges AS (
+  SELECT account_id, region, date, stage_arn, session_id, participant_id, step,
+    CASE WHEN step = 1 THEN start_time ELSE end_time END AS at
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN media
+),
+-- One participant after the other: each ends without media, so that the next begins without. A partition for each
+-- would take many times as long.
+levels AS (
+  SELECT *, sum(step) OVER session AS media_n, lead(at) OVER session AS until_at,
+    lag(participant_id) OVER session IS DISTINCT FROM participant_id AS is_first
+  FROM edges
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING)
+),
+lengths AS (
+  SELECT *, CASE WHEN media_n > 0 THEN CAST(until_at - at AS BIGINT) ELSE 0 END AS length_us FROM levels
+),
+-- The time with media of all so far.
 summed AS (
-  SELECT *,
-    sum(greatest(CAST(end_time - greatest(start_time, until_time) AS BIGINT) / 1e6, 0.0)) OVER (
-      PARTITION BY stage_arn, session_id, participant_id ORDER BY start_time, end_time
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS media_s
-  FROM covered
+  SELECT *, sum(length_us) OVER (
+      PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
+    ) AS media_us
+  FROM lengths
+),
+-- And of all before this one.
+followed AS (
+  SELECT *, max(CASE WHEN is_first THEN media_us - length_us END) OVER (
+      PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
+    ) AS before_us
+  FROM summed
 ),
 sustained AS (
   SELECT account_id, region, date, stage_arn, session_id, participant_id,
-    min(end_time - arrow_cast(CAST((media_s - $sustain) * 1e6 AS BIGINT), 'Duration(Microsecond)')) AS sustained_at
-  FROM summed
-  WHERE media_s >= $sustain
+    min(until_at - arrow_cast(media_us - before_us - CAST($sustain * 1e6 AS BIGINT), 'Duration(Microsecond)')) AS sustained_at
+  FROM followed
+  WHERE length_us > 0 AND media_us - before_us >= CAST($sustain * 1e6 AS BIGINT)
   GROUP BY account_id, region, date, stage_arn, session_id, participant_id
 ),
 troubled AS (
@@ -161,13 +179,12 @@ steps AS (
       OR clean_at IS NOT NULL)))))))) AS reached,
     m.step_no < 3 OR (joined_at IS NOT NULL AND (m.step_no < 4 OR (media_try IS NOT NULL AND (m.step_no < 5
       OR (media_start IS NOT NULL AND (m.step_no < 6 OR sustained_at IS NOT NULL)))))) AS was_before
-  FROM placed
-  CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6)) AS m (step_no)
+  FROM (VALUES (1), (2), (3), (4), (5), (6)) AS m (step_no)
+  CROSS JOIN placed
 ),
 judged AS (
   SELECT *, step_no >= 5 AND is_live AND NOT reached AS is_out,
-    CASE WHEN reached THEN greatest(CAST(reached_at - tried_at AS BIGINT) / 1e6, 0.0) END AS to_step_s,
-    count(*) FILTER (WHERE reached) OVER (PARTITION BY dimension, role, step_no) AS group_n
+    CASE WHEN reached THEN greatest(CAST(reached_at - tried_at AS BIGINT) / 1e6, 0.0) END AS to_step_s
   FROM steps
 ),
 counted AS (
@@ -176,10 +193,9 @@ counted AS (
     count(*) FILTER (WHERE was_before AND NOT is_out) AS of_prev_n,
     count(*) FILTER (WHERE NOT is_out) AS of_first_n,
     count(*) FILTER (WHERE is_out) AS live_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY to_step_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY to_step_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS median_s
+    round(CASE WHEN count(*) FILTER (WHERE reached) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY to_step_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY to_step_s) END, 3) AS median_s
   FROM judged
   GROUP BY dimension, role, step_no
 )

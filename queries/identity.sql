@@ -32,36 +32,35 @@
 WITH here AS (
   SELECT * FROM presence WHERE identified AND NOT is_replica AND NOT quarantined AND duration_s > 0
 ),
--- Once by stage, and once over all stages, where a person on one stage counts once.
-by_stage AS (
-  SELECT person, stage_arn, clip_start, clip_end,
-    max(clip_end) OVER (
-      PARTITION BY person, stage_arn ORDER BY clip_start, clip_end, participant_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_time
-  FROM here
-),
+-- How many participants each is on a stage, and on how many stages at once.
 edges AS (
-  SELECT 'shared' AS signal, person, stage_arn AS place, clip_start AS at, 1 AS n FROM here
-  UNION ALL
-  SELECT 'shared' AS signal, person, stage_arn AS place, clip_end AS at, -1 AS n FROM here
-  UNION ALL
-  SELECT 'stages_at_once' AS signal, person, '' AS place, greatest(clip_start, until_time) AS at, 1 AS n
-  FROM by_stage
-  WHERE until_time IS NULL OR clip_end > until_time
-  UNION ALL
-  SELECT 'stages_at_once' AS signal, person, '' AS place, clip_end AS at, -1 AS n
-  FROM by_stage
-  WHERE until_time IS NULL OR clip_end > until_time
+  SELECT person, stage_arn, CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, step
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN here
+),
+on_stage AS (
+  SELECT person, stage_arn, at, sum(step) AS step FROM edges GROUP BY person, stage_arn, at
+),
+-- One after the other: each ends with nothing, so that the next begins at nothing. A partition for each would take
+-- several times as long.
+on_stages AS (
+  SELECT person, stage_arn, at, step, sum(step) OVER (ORDER BY person, stage_arn, at ROWS UNBOUNDED PRECEDING) AS depth
+  FROM on_stage
 ),
 moments AS (
-  SELECT signal, person, place, at, sum(n) AS n FROM edges GROUP BY signal, person, place, at
+  SELECT signal, person, CASE signal WHEN 'shared' THEN stage_arn ELSE '' END AS place, at,
+    sum(CASE signal
+      WHEN 'shared' THEN step
+      ELSE CASE WHEN depth > 0 THEN 1 ELSE 0 END - CASE WHEN depth > step THEN 1 ELSE 0 END
+    END) AS step
+  FROM (VALUES ('shared'), ('stages_at_once')) AS signals (signal)
+  CROSS JOIN on_stages
+  GROUP BY signal, person, CASE signal WHEN 'shared' THEN stage_arn ELSE '' END, at
 ),
 depths AS (
-  SELECT signal, person, place, at,
-    sum(n) OVER (PARTITION BY signal, person, place ORDER BY at) AS depth,
-    lead(at) OVER (PARTITION BY signal, person, place ORDER BY at) AS until_at
+  SELECT signal, person, place, at, sum(step) OVER own AS depth, lead(at) OVER own AS until_at
   FROM moments
+  WINDOW own AS (PARTITION BY signal ORDER BY person, place, at ROWS UNBOUNDED PRECEDING)
 ),
 marked AS (
   SELECT *, lag(until_at) OVER (PARTITION BY signal, person, place ORDER BY at) AS before_until
@@ -87,35 +86,30 @@ involved AS (
   JOIN here i ON i.person = o.person AND i.clip_start < o.to_at AND i.clip_end > o.from_at
     AND (o.place = '' OR o.place = i.stage_arn)
 ),
-islands AS (
-  SELECT signal, person, place, island, max(overlap_s) AS overlap_s
-  FROM involved
-  GROUP BY signal, person, place, island
-),
-island_sums AS (
-  SELECT signal, person, count(*) AS times_n, sum(overlap_s) AS overlap_s FROM islands GROUP BY signal, person
+counted AS (
+  SELECT *, row_number() OVER (PARTITION BY signal, person, place, island ORDER BY from_at) AS number FROM involved
 ),
 overlapping AS (
-  SELECT i.signal, i.person, max(s.times_n) AS times_n,
-    count(DISTINCT i.stage_arn || ' ' || i.session_id || ' ' || i.participant_id) AS participants_n,
-    max(s.overlap_s) AS overlap_s, count(DISTINCT i.stage_arn) AS stages_n,
-    first_value(concat_ws(' ', CAST(i.from_at AS VARCHAR), i.stage_arn, i.session_id, i.participant_id)
-      ORDER BY i.overlap_s DESC, i.from_at, i.stage_arn, i.session_id, i.participant_id) AS evidence
-  FROM involved i
-  JOIN island_sums s ON s.signal = i.signal AND s.person = i.person
-  GROUP BY i.signal, i.person
+  SELECT signal, person, count(*) FILTER (WHERE number = 1) AS times_n,
+    count(DISTINCT stage_arn || ' ' || session_id || ' ' || participant_id) AS participants_n,
+    sum(overlap_s) FILTER (WHERE number = 1) AS overlap_s, count(DISTINCT stage_arn) AS stages_n,
+    first_value(concat_ws(' ', CAST(from_at AS VARCHAR), stage_arn, session_id, participant_id)
+      ORDER BY overlap_s DESC, from_at, stage_arn, session_id, participant_id) AS evidence
+  FROM counted
+  GROUP BY signal, person
 ),
 days AS (
-  SELECT i.person, bucket_start(i.clip_start, '1d', $tz) AS day, i.stage_arn, i.session_id, i.participant_id,
-    p.isp_name, p.os_name
+  SELECT i.person, unnest(buckets(i.clip_start, i.clip_end, '1d', $tz)) AS day,
+    i.stage_arn, i.session_id, i.participant_id, p.isp_name, p.os_name
   FROM here i
   JOIN participants p
     ON p.stage_arn = i.stage_arn AND p.session_id = i.session_id AND p.participant_id = i.participant_id
 ),
 each_field AS (
-  SELECT 'many_isps' AS signal, person, day, stage_arn, session_id, participant_id, isp_name AS value FROM days
-  UNION ALL
-  SELECT 'many_systems' AS signal, person, day, stage_arn, session_id, participant_id, os_name AS value FROM days
+  SELECT signal, person, day['start'] AS day, stage_arn, session_id, participant_id,
+    CASE signal WHEN 'many_isps' THEN isp_name ELSE os_name END AS value
+  FROM (VALUES ('many_isps'), ('many_systems')) AS fields (signal)
+  CROSS JOIN days
 ),
 by_day AS (
   SELECT signal, person, day, count(DISTINCT value) AS values_n,

@@ -35,9 +35,10 @@ WITH by_stage AS (
   GROUP BY stage_arn, at
 ),
 running AS (
-  SELECT stage_arn, stage_name, at, sum(present_n) OVER (PARTITION BY stage_arn ORDER BY at) AS ccu,
-    lead(at) OVER (PARTITION BY stage_arn ORDER BY at) AS until_at
+  SELECT stage_arn, stage_name, at, sum(present_n) OVER own AS ccu,
+    lead(at) OVER own AS until_at
   FROM by_stage
+  WINDOW own AS (PARTITION BY stage_arn ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 full_times AS (
   SELECT *, lag(until_at) OVER (PARTITION BY stage_arn ORDER BY at) AS before_until

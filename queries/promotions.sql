@@ -78,22 +78,19 @@ judged AS (
       WHEN to_stop_s IS NULL THEN 'idle'
       WHEN to_stop_s <= $grace THEN 'stopped'
       ELSE 'violation'
-    END AS outcome,
-    count(to_live_s) OVER () AS group_n
+    END AS outcome
   FROM measured
 ),
 totals AS (
   SELECT count(*) FILTER (WHERE outcome IN ('used', 'unused')) AS promoted_n,
     count(*) FILTER (WHERE outcome = 'unused') AS unused_n,
     count(to_live_s) AS live_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY to_live_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY to_live_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p50_s,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p95_s
+    round(CASE WHEN count(to_live_s) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY to_live_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY to_live_s) END, 3) AS p50_s,
+    round(CASE WHEN count(to_live_s) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s)
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s) END, 3) AS p95_s
   FROM judged
 )
 SELECT coalesce(j.stage_name, j.stage_arn) AS stage, j.session_id AS session, j.participant_id AS participant, j.person,
@@ -104,7 +101,7 @@ SELECT coalesce(j.stage_name, j.stage_arn) AS stage, j.session_id AS session, j.
   t.p50_s AS to_live_p50_s,
   CASE WHEN t.live_n >= 20 THEN t.p95_s END AS to_live_p95_s,
   j.stage_arn
-FROM judged j
-CROSS JOIN totals t
+FROM totals t
+CROSS JOIN judged j
 ORDER BY j.number
 LIMIT $limit

@@ -56,10 +56,8 @@ WITH placed AS (
   LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
   WHERE $replicas = 'include' OR c.is_replica = ($replicas = 'only')
 ),
-counted AS (
-  SELECT *, CASE WHEN outcome = 'on_time' THEN startup_s END AS on_time_s,
-    count(*) FILTER (WHERE outcome = 'on_time') OVER (PARTITION BY bucket, dimension) AS group_n
-  FROM placed
+timed AS (
+  SELECT *, CASE WHEN outcome = 'on_time' THEN startup_s END AS on_time_s FROM placed
 ),
 summed AS (
   SELECT bucket, dimension,
@@ -68,25 +66,22 @@ summed AS (
     count(*) FILTER (WHERE on_time_s <= 1) AS within_1s_n,
     count(*) FILTER (WHERE on_time_s <= 5) AS within_5s_n,
     count(*) FILTER (WHERE outcome IN ('on_time', 'failed')) AS within_5s_of_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p50_s,
-    round(coalesce(
-    percentile_cont(0.9) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p90_s,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY on_time_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p95_s,
-    max(group_n) AS on_time_n,
+    round(CASE WHEN count(on_time_s) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY on_time_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY on_time_s) END, 3) AS p50_s,
+    round(CASE WHEN count(on_time_s) < 10000
+      THEN percentile_cont(0.9) WITHIN GROUP (ORDER BY on_time_s)
+      ELSE approx_percentile_cont(0.9) WITHIN GROUP (ORDER BY on_time_s) END, 3) AS p90_s,
+    round(CASE WHEN count(on_time_s) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY on_time_s)
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY on_time_s) END, 3) AS p95_s,
+    count(on_time_s) AS on_time_n,
     count(*) FILTER (WHERE outcome = 'late_intent') AS late_intent_n,
     count(*) FILTER (WHERE outcome = 'failed') AS failed_n,
     count(*) FILTER (WHERE outcome = 'no_attempt') AS no_attempt_n,
     count(*) FILTER (WHERE outcome = 'pending') AS pending_n,
     avg(100.0 * 8 / (8 + on_time_s)) AS score
-  FROM counted
+  FROM timed
   GROUP BY bucket, dimension
 )
 SELECT bucket, dimension, connections_n, published_n, within_1s_n, within_5s_n, within_5s_of_n,

@@ -26,10 +26,10 @@
 
 WITH running AS (
   SELECT stage_arn, stage_name, session_id, at,
-    sum(present_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS ccu,
-    sum(publishing_n + replicas_publishing_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS publishers_n,
-    CAST(lead(at) OVER (PARTITION BY stage_arn, session_id ORDER BY at) - at AS BIGINT) / 1e6 AS length_s
+    sum(present_n) OVER own AS ccu, sum(publishing_n + replicas_publishing_n) OVER own AS publishers_n,
+    CAST(lead(at) OVER own - at AS BIGINT) / 1e6 AS length_s
   FROM changes
+  WINDOW own AS (PARTITION BY stage_arn, session_id ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 summed AS (
   SELECT stage_arn, CASE WHEN $by = 'session' THEN session_id ELSE '' END AS session_id, publishers_n,

@@ -89,32 +89,24 @@ judged AS (
   FROM chains c
   JOIN sessions s ON s.stage_arn = c.stage_arn AND s.session_id = c.session_id
 ),
-counted AS (
-  SELECT *, count(*) FILTER (WHERE recovered) OVER (PARTITION BY action, error_code) AS group_n
-  FROM judged
-),
 summed AS (
   SELECT action, error_code,
     count(*) FILTER (WHERE NOT pending) AS chains_n,
     count(*) FILTER (WHERE recovered) AS recovered_n,
     count(*) FILTER (WHERE pending) AS pending_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) FILTER (WHERE group_n >= 10000)
-  ), 3) AS tries_p50,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) FILTER (WHERE group_n >= 10000)
-  ), 3) AS tries_p95,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY success_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY success_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p50_s,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY success_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY success_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p95_s
-  FROM counted
+    round(CASE WHEN count(*) FILTER (WHERE recovered) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE))
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) END, 3) AS tries_p50,
+    round(CASE WHEN count(*) FILTER (WHERE recovered) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE))
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY CAST(tries AS DOUBLE)) END, 3) AS tries_p95,
+    round(CASE WHEN count(*) FILTER (WHERE recovered) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY success_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY success_s) END, 3) AS p50_s,
+    round(CASE WHEN count(*) FILTER (WHERE recovered) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY success_s)
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY success_s) END, 3) AS p95_s
+  FROM judged
   GROUP BY action, error_code
 )
 SELECT action, error_code, chains_n, recovered_n,

@@ -34,11 +34,6 @@
 -- ]
 -- chart = { kind = "sankey", x = "source_stage", y = "duration_s", series = "dest_stage" }
 
-WITH counted AS (
-  SELECT *, count(*) OVER (PARTITION BY source_stage_arn, dest_stage_arn) AS n
-  FROM replication
-  WHERE $open = 'clip' OR ($open = 'only' AND "open") OR ($open = 'exclude' AND NOT "open")
-)
 SELECT
   -- A stage may have been renamed meanwhile: the edge is between ARNs, and shows the latest name.
   last_value(source_stage ORDER BY "start") AS source_stage,
@@ -48,14 +43,11 @@ SELECT
   sum(duration_s) AS duration_s,
   sum(media_s) AS media_s,
   sum(dead_air_s) AS dead_air_s,
-  coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_s) FILTER (WHERE n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_s) FILTER (WHERE n >= 10000)
-  ) AS p50_s,
-  CASE WHEN count(*) >= 20 THEN coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_s) FILTER (WHERE n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_s) FILTER (WHERE n >= 10000)
-  ) END AS p95_s,
+  CASE WHEN count(*) < 10000 THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_s)
+    ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_s) END AS p50_s,
+  CASE WHEN count(*) < 20 THEN NULL
+    WHEN count(*) < 10000 THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_s)
+    ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY duration_s) END AS p95_s,
   CASE WHEN count(*) < 10000 THEN 'exact' ELSE 'approximate' END AS percentiles,
   sum(reconnect_gaps_n) AS reconnect_gaps_n,
   max(longest_gap_s) AS longest_gap_s,
@@ -69,7 +61,8 @@ SELECT
   max("end") AS last_end,
   source_stage_arn,
   dest_stage_arn
-FROM counted
+FROM replication
+WHERE $open = 'clip' OR ($open = 'only' AND "open") OR ($open = 'exclude' AND NOT "open")
 GROUP BY source_stage_arn, dest_stage_arn
 ORDER BY duration_s DESC, source_stage_arn, dest_stage_arn
 LIMIT $limit

@@ -69,7 +69,7 @@ moments AS (
   GROUP BY scope, key, bucket, at
 ),
 levels AS (
-  SELECT scope, key, bucket, at, sum(delta) OVER (PARTITION BY scope, key, bucket ORDER BY at) AS level
+  SELECT scope, key, bucket, at, sum(delta) OVER (PARTITION BY scope, key, bucket ORDER BY at ROWS UNBOUNDED PRECEDING) AS level
   FROM moments
 ),
 peaks AS (

@@ -86,9 +86,9 @@ watched AS (
 ),
 running AS (
   SELECT stage_arn, session_id, at,
-    sum(present_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS ccu,
-    sum(publishing_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS publishers
+    sum(present_n) OVER own AS ccu, sum(publishing_n) OVER own AS publishers
   FROM changes
+  WINDOW own AS (PARTITION BY stage_arn, session_id ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 peaks AS (
   SELECT stage_arn, session_id, max(ccu) AS peak_ccu, max(publishers) AS peak_publishers,

@@ -49,25 +49,19 @@ WITH placed AS (
   FROM subscribe_startups u
   LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
 ),
-counted AS (
-  SELECT *, count(latency_s) OVER (PARTITION BY bucket, dimension, remote_is_replica) AS group_n
-  FROM placed
-),
 summed AS (
   SELECT bucket, dimension, remote_is_replica,
     count(*) AS subs_n,
     count(latency_s) AS matched_n,
-    round(coalesce(
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p50_s,
-    round(coalesce(
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE group_n < 10000),
-    approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) FILTER (WHERE group_n >= 10000)
-  ), 3) AS p95_s,
+    round(CASE WHEN count(latency_s) < 10000
+      THEN percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s)
+      ELSE approx_percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_s) END, 3) AS p50_s,
+    round(CASE WHEN count(latency_s) < 10000
+      THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s)
+      ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_s) END, 3) AS p95_s,
     count(*) FILTER (WHERE latency_s <= 2) AS within_2s_n,
     count(*) FILTER (WHERE clock_negative) AS clock_neg_n
-  FROM counted
+  FROM placed
   GROUP BY bucket, dimension, remote_is_replica
 )
 SELECT bucket, dimension, remote_is_replica, subs_n, matched_n, p50_s,

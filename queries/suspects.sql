@@ -53,8 +53,8 @@ slices AS (
   SELECT d.action, d.failed, m.dimension,
     coalesce(CASE m.dimension WHEN 'sdk' THEN d.sdk_version WHEN 'os' THEN d.os_name WHEN 'browser' THEN d.browser
       WHEN 'isp' THEN d.isp_name ELSE d.protocol END, '(unknown)') AS value
-  FROM described d
-  CROSS JOIN (VALUES ('sdk'), ('os'), ('browser'), ('isp'), ('protocol')) AS m (dimension)
+  FROM (VALUES ('sdk'), ('os'), ('browser'), ('isp'), ('protocol')) AS m (dimension)
+  CROSS JOIN described d
 ),
 counted AS (
   SELECT action, dimension, value, count(*) AS n, count(*) FILTER (WHERE failed) AS k

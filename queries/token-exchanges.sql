@@ -35,21 +35,17 @@ WITH numbered AS (
     row_number() OVER (ORDER BY event_time, stage_arn, session_id, participant_id, ttl_after_s, occurrence) AS number
   FROM token_exchanges
 ),
-old_entries AS (
-  SELECT number, unnest(map_entries(attributes_before)) AS entry FROM numbered WHERE attributes_before IS NOT NULL
-),
-new_entries AS (
-  SELECT number, unnest(map_entries(attributes_after)) AS entry FROM numbered WHERE attributes_after IS NOT NULL
-),
-compared AS (
-  SELECT coalesce(a.number, b.number) AS number, coalesce(a.key, b.key) AS key
-  FROM (SELECT number, entry['key'] AS key, entry['value'] AS value FROM old_entries) a
-  FULL JOIN (SELECT number, entry['key'] AS key, entry['value'] AS value FROM new_entries) b
-    ON b.number = a.number AND b.key = a.key
-  WHERE (a.value IS DISTINCT FROM b.value) OR a.key IS NULL OR b.key IS NULL
+keys AS (
+  SELECT number, attributes_before, attributes_after,
+    unnest(array_distinct(array_concat(map_keys(attributes_before), map_keys(attributes_after)))) AS key
+  FROM numbered
+  WHERE attributes_before IS NOT NULL AND attributes_after IS NOT NULL
 ),
 changed AS (
-  SELECT number, array_agg(key ORDER BY key) AS keys FROM compared GROUP BY number
+  SELECT number, array_agg(key ORDER BY key) AS keys
+  FROM keys
+  WHERE map_extract(attributes_before, key) IS DISTINCT FROM map_extract(attributes_after, key)
+  GROUP BY number
 )
 SELECT coalesce(e.stage_name, e.stage_arn) AS stage, e.session_id AS session, e.participant_id AS participant,
   e.person, e.event_time, e.capabilities_added, e.capabilities_removed, e.user_changed,

@@ -45,17 +45,16 @@ watched AS (
 ),
 running AS (
   SELECT stage_arn, session_id, at,
-    lead(at) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS until_at,
-    sum(present_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS ccu,
-    sum(publishing_n + replicas_publishing_n) OVER (PARTITION BY stage_arn, session_id ORDER BY at) AS publishers
+    lead(at) OVER session AS until_at, sum(present_n) OVER session AS ccu,
+    sum(publishing_n + replicas_publishing_n) OVER session AS publishers
   FROM changes
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 states AS (
-  SELECT stage_arn, session_id, at, until_at, 'solo' AS state FROM running WHERE ccu = 1 AND until_at IS NOT NULL
-  UNION ALL
-  SELECT stage_arn, session_id, at, until_at, 'no_publisher' AS state
-  FROM running
-  WHERE ccu > 0 AND publishers = 0 AND until_at IS NOT NULL
+  SELECT stage_arn, session_id, at, until_at, state
+  FROM (VALUES ('solo'), ('no_publisher')) AS of_stage (state)
+  CROSS JOIN running
+  WHERE until_at IS NOT NULL AND CASE state WHEN 'solo' THEN ccu = 1 ELSE ccu > 0 AND publishers = 0 END
 ),
 linked AS (
   SELECT *, lag(until_at) OVER (PARTITION BY stage_arn, session_id, state ORDER BY at) AS before_until FROM states
@@ -76,69 +75,67 @@ people AS (
   FROM stays
   GROUP BY stage_arn, session_id, participant_id
 ),
-last_media AS (
-  SELECT stage_arn, session_id, participant_id, max(clip_end) AS published_until
-  FROM published
-  GROUP BY stage_arn, session_id, participant_id
-),
 -- Each stretch of a participant, and of the stage that it is on.
 stretches AS (
   SELECT stage_arn, session_id, participant_id, 'present' AS state, clip_start AS from_at, clip_end AS to_at FROM stays
   UNION ALL
   SELECT stage_arn, session_id, participant_id, 'publishing', clip_start, clip_end FROM published
   UNION ALL
-  SELECT stage_arn, session_id, participant_id, 'watching', clip_start, clip_end FROM watched
-  UNION ALL
-  SELECT stage_arn, session_id, remote_participant_id, 'watched', clip_start, clip_end FROM watched
+  SELECT stage_arn, session_id, CASE state WHEN 'watching' THEN participant_id ELSE remote_participant_id END, state,
+    clip_start, clip_end
+  FROM (VALUES ('watching'), ('watched')) AS sides (state)
+  CROSS JOIN watched
   UNION ALL
   SELECT i.stage_arn, i.session_id, p.participant_id, i.state, i.from_at, i.to_at
   FROM islands i
   JOIN people p ON p.stage_arn = i.stage_arn AND p.session_id = i.session_id
     AND p.first_in < i.to_at AND p.last_out > i.from_at
-  UNION ALL
-  SELECT p.stage_arn, p.session_id, p.participant_id, 'tail', m.published_until, p.last_out
-  FROM people p
-  JOIN last_media m ON m.stage_arn = p.stage_arn AND m.session_id = p.session_id AND m.participant_id = p.participant_id
-    AND m.published_until < p.last_out
 ),
 edges AS (
-  SELECT stage_arn, session_id, participant_id, state, from_at AS at, 1 AS n FROM stretches
-  UNION ALL
-  SELECT stage_arn, session_id, participant_id, state, to_at AS at, -1 AS n FROM stretches
+  SELECT stage_arn, session_id, participant_id, state, CASE WHEN step = 1 THEN from_at ELSE to_at END AS at, step
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN stretches
 ),
 moments AS (
   SELECT stage_arn, session_id, participant_id, at,
-    sum(CASE WHEN state = 'present' THEN n ELSE 0 END) AS present_n,
-    sum(CASE WHEN state = 'publishing' THEN n ELSE 0 END) AS publishing_n,
-    sum(CASE WHEN state = 'watching' THEN n ELSE 0 END) AS watching_n,
-    sum(CASE WHEN state = 'watched' THEN n ELSE 0 END) AS watched_n,
-    sum(CASE WHEN state = 'solo' THEN n ELSE 0 END) AS solo_n,
-    sum(CASE WHEN state = 'no_publisher' THEN n ELSE 0 END) AS no_publisher_n,
-    sum(CASE WHEN state = 'tail' THEN n ELSE 0 END) AS tail_n
+    sum(CASE WHEN state = 'present' THEN step ELSE 0 END) AS present_n,
+    sum(CASE WHEN state = 'publishing' THEN step ELSE 0 END) AS publishing_n,
+    sum(CASE WHEN state = 'watching' THEN step ELSE 0 END) AS watching_n,
+    sum(CASE WHEN state = 'watched' THEN step ELSE 0 END) AS watched_n,
+    sum(CASE WHEN state = 'solo' THEN step ELSE 0 END) AS solo_n,
+    sum(CASE WHEN state = 'no_publisher' THEN step ELSE 0 END) AS no_publisher_n
   FROM edges
   GROUP BY stage_arn, session_id, participant_id, at
 ),
+-- One participant after the other: each ends with nothing, so that the next begins at nothing.
 levels AS (
   SELECT stage_arn, session_id, participant_id, at,
-    CAST(lead(at) OVER own - at AS BIGINT) / 3.6e9 AS hours,
-    sum(present_n) OVER own AS present_n, sum(publishing_n) OVER own AS publishing_n,
-    sum(watching_n) OVER own AS watching_n, sum(watched_n) OVER own AS watched_n, sum(solo_n) OVER own AS solo_n,
-    sum(no_publisher_n) OVER own AS no_publisher_n, sum(tail_n) OVER own AS tail_n
+    CAST(lead(at) OVER session - at AS BIGINT) / 3.6e9 AS hours,
+    sum(present_n) OVER session AS present_n, sum(publishing_n) OVER session AS publishing_n,
+    sum(watching_n) OVER session AS watching_n, sum(watched_n) OVER session AS watched_n, sum(solo_n) OVER session AS solo_n,
+    sum(no_publisher_n) OVER session AS no_publisher_n
   FROM moments
-  WINDOW own AS (PARTITION BY stage_arn, session_id, participant_id ORDER BY at)
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY participant_id, at ROWS UNBOUNDED PRECEDING)
+),
+last_media AS (
+  SELECT stage_arn, session_id, participant_id, max(clip_end) AS published_until
+  FROM published
+  GROUP BY stage_arn, session_id, participant_id
 ),
 judged AS (
-  SELECT stage_arn, session_id, participant_id, hours, bucket_start(at, '1d', NULL) AS day,
+  SELECT l.stage_arn, l.session_id, l.participant_id, l.hours, bucket_start(l.at, '1d', NULL) AS day,
     CASE WHEN publishing_n > 0 THEN 'publisher' ELSE 'viewer' END AS role,
     CASE
       WHEN solo_n > 0 THEN 'solo'
       WHEN no_publisher_n > 0 THEN 'no_publisher'
       WHEN publishing_n > 0 AND watched_n = 0 THEN 'unwatched_publish'
       WHEN publishing_n = 0 AND watching_n = 0 THEN 'idle_viewer'
-      WHEN tail_n > 0 THEN 'post_publish_tail'
+      WHEN at >= published_until THEN 'post_publish_tail'
       ELSE 'used'
     END AS kind
-  FROM levels
+  FROM levels l
+  LEFT JOIN last_media m
+    ON m.stage_arn = l.stage_arn AND m.session_id = l.session_id AND m.participant_id = l.participant_id
   WHERE present_n > 0 AND hours > 0
 ),
 pieces AS (

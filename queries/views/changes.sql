@@ -52,16 +52,14 @@ spans AS (
     AND least(i.end_time, $to) > greatest(i.start_time, $from)
 ),
 edges AS (
-  SELECT account_id, region, stage_arn, stage_name, session_id, clip_start AS at,
+  SELECT account_id, region, stage_arn, stage_name, session_id, step,
+    CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at,
     present_n, publishing_n, replicas_publishing_n, subscribed_n
-  FROM spans
-  UNION ALL
-  SELECT account_id, region, stage_arn, stage_name, session_id, clip_end AS at,
-    -present_n, -publishing_n, -replicas_publishing_n, -subscribed_n
-  FROM spans
+  FROM (VALUES (1), (-1)) AS ends (step)
+  CROSS JOIN spans
 )
 SELECT account_id, region, stage_arn, stage_name, session_id, at,
-  sum(present_n) AS present_n, sum(publishing_n) AS publishing_n,
-  sum(replicas_publishing_n) AS replicas_publishing_n, sum(subscribed_n) AS subscribed_n
+  sum(step * present_n) AS present_n, sum(step * publishing_n) AS publishing_n,
+  sum(step * replicas_publishing_n) AS replicas_publishing_n, sum(step * subscribed_n) AS subscribed_n
 FROM edges
 GROUP BY account_id, region, stage_arn, stage_name, session_id, at

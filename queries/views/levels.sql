@@ -27,61 +27,50 @@
 --   { name = "peak_subscriptions", type = "integer", unit = "n", help = "Subscriptions at once, at most." },
 -- ]
 
-WITH scoped AS (
+WITH moments AS (
   SELECT
-    CASE $by WHEN 'stage' THEN stage_arn WHEN 'session' THEN stage_arn || ' ' || session_id ELSE 'all' END AS scope_key,
     CASE WHEN $by <> 'all' THEN stage_arn END AS stage_arn,
     CASE WHEN $by = 'session' THEN session_id END AS session_id,
-    CASE $by WHEN 'stage' THEN coalesce(stage_name, stage_arn) WHEN 'session' THEN session_id ELSE 'all' END AS scope,
-    at, present_n, publishing_n, replicas_publishing_n, subscribed_n
-  FROM changes
-),
-named AS (
-  SELECT scope_key, max(stage_arn) AS stage_arn, max(session_id) AS session_id, max(scope) AS scope,
-    min(at) AS first_at, max(at) AS last_at
-  FROM scoped
-  GROUP BY scope_key
-),
-spans AS (
-  SELECT scope_key, unnest(buckets(first_at, last_at, $bucket, $tz)) AS span FROM named
-),
--- The level is carried into each bucket by a change of nothing at its edge.
-edges AS (
-  SELECT scope_key,
-    least(greatest(unnest(make_array(span['start'], span['end'])), $from), $to) AS at,
-    0 AS present_n, 0 AS publishing_n, 0 AS replicas_publishing_n, 0 AS subscribed_n
-  FROM spans
-),
-moments AS (
-  SELECT scope_key, at, sum(present_n) AS present_n, sum(publishing_n) AS publishing_n,
+    at, max(stage_name) AS stage_name, sum(present_n) AS present_n, sum(publishing_n) AS publishing_n,
     sum(replicas_publishing_n) AS replicas_publishing_n, sum(subscribed_n) AS subscribed_n
-  FROM (
-    SELECT scope_key, at, present_n, publishing_n, replicas_publishing_n, subscribed_n FROM scoped
-    UNION ALL
-    SELECT scope_key, at, present_n, publishing_n, replicas_publishing_n, subscribed_n FROM edges
-  )
-  GROUP BY scope_key, at
+  FROM changes
+  GROUP BY CASE WHEN $by <> 'all' THEN stage_arn END, CASE WHEN $by = 'session' THEN session_id END, at
 ),
 running AS (
-  SELECT scope_key, at,
-    sum(present_n) OVER (PARTITION BY scope_key ORDER BY at) AS ccu,
-    sum(publishing_n) OVER (PARTITION BY scope_key ORDER BY at) AS publishers,
-    sum(replicas_publishing_n) OVER (PARTITION BY scope_key ORDER BY at) AS replica_publishers,
-    sum(subscribed_n) OVER (PARTITION BY scope_key ORDER BY at) AS subscriptions,
-    CAST(lead(at) OVER (PARTITION BY scope_key ORDER BY at) - at AS BIGINT) / 1e6 AS length_s
+  SELECT stage_arn, session_id, stage_name, at, lead(at) OVER scoped AS until_at,
+    sum(present_n) OVER scoped AS ccu, sum(publishing_n) OVER scoped AS publishers,
+    sum(replicas_publishing_n) OVER scoped AS replica_publishers, sum(subscribed_n) OVER scoped AS subscriptions
   FROM moments
+  WINDOW scoped AS (PARTITION BY stage_arn, session_id ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
+-- Each level, cut where a bucket ends.
+cut AS (
+  SELECT stage_arn, session_id, stage_name, at, until_at, ccu, publishers, replica_publishers, subscriptions,
+    unnest(buckets(at, until_at, $bucket, $tz)) AS span
+  FROM running
+  WHERE until_at IS NOT NULL
+),
+pieces AS (
+  SELECT stage_arn, session_id, stage_name, span['start'] AS bucket, greatest(at, span['start']) AS at,
+    CAST(least(until_at, span['end']) - greatest(at, span['start']) AS BIGINT) AS length_us,
+    CAST(least(span['end'], $to) - greatest(span['start'], $from) AS BIGINT) AS bucket_us,
+    ccu, publishers, replica_publishers, subscriptions
+  FROM cut
+),
+-- What no piece covers is before the first of all, or after the last: nobody was there.
 bucketed AS (
-  SELECT scope_key, bucket_start(at, $bucket, $tz) AS bucket,
-    max(ccu) AS peak_ccu, first_value(at ORDER BY ccu DESC, at) AS peak_at, min(ccu) AS min_ccu,
-    sum(ccu * length_s) / nullif(sum(length_s), 0) AS avg_ccu,
+  SELECT bucket, stage_arn, session_id, max(stage_name) AS stage_name,
+    max(ccu) AS peak_ccu, first_value(at ORDER BY ccu DESC, at) AS peak_at,
+    CASE WHEN sum(length_us) < max(bucket_us) THEN 0 ELSE min(ccu) END AS min_ccu,
+    sum(ccu * (length_us / 1e6)) / (max(bucket_us) / 1e6) AS avg_ccu,
     max(publishers) AS peak_publishers, max(replica_publishers) AS peak_replica_publishers,
     max(subscriptions) AS peak_subscriptions
-  FROM running
-  WHERE length_s > 0
-  GROUP BY scope_key, bucket_start(at, $bucket, $tz)
+  FROM pieces
+  GROUP BY bucket, stage_arn, session_id
 )
-SELECT b.bucket, b.scope_key, n.stage_arn, n.session_id, n.scope, b.peak_ccu, b.peak_at, b.min_ccu, b.avg_ccu,
-  b.peak_publishers, b.peak_replica_publishers, b.peak_subscriptions
-FROM bucketed b
-JOIN named n ON n.scope_key = b.scope_key
+SELECT bucket,
+  CASE $by WHEN 'stage' THEN stage_arn WHEN 'session' THEN stage_arn || ' ' || session_id ELSE 'all' END AS scope_key,
+  stage_arn, session_id,
+  CASE $by WHEN 'stage' THEN coalesce(stage_name, stage_arn) WHEN 'session' THEN session_id ELSE 'all' END AS scope,
+  peak_ccu, peak_at, min_ccu, avg_ccu, peak_publishers, peak_replica_publishers, peak_subscriptions
+FROM bucketed

@@ -4,10 +4,10 @@
 -- question = "Which person, at which provider, met each error?"
 -- caveats = [
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
---   "An error names no user: the person is that of the participant's last stay before it, else that of the listing.",
+--   "An error names no user: the person is who the last TOKEN_EXCHANGED before it made the participant, else whom the first after it replaced, else that of its last stay before it, else of the listing.",
 --   "isp is the one last known of a participant, where its details were read.",
 -- ]
--- uses = ["errors", "intervals", "participants"]
+-- uses = ["errors", "events", "intervals", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -36,15 +36,35 @@ WITH moments AS (
   GROUP BY account_id, region, stage_arn, stage_name, session_id, participant_id, event_time, event, error_code, class,
     is_replica
 ),
-known AS (
+exchanges AS (
+  SELECT stage_arn, session_id, participant_id, event_time, new_token['expiration_time'] AS expires_after,
+    previous_token['user_id'] AS user_before, new_token['user_id'] AS user_after
+  FROM events
+  WHERE name = 'TOKEN_EXCHANGED'
+),
+stays AS (
   SELECT m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
-    m.error_code, m.class, m.is_replica, m.n, last_value(i.user_id ORDER BY i.start_time) AS user_id
+    m.error_code, m.class, m.is_replica, m.n, last_value(i.user_id ORDER BY i.start_time) AS stay_user
   FROM moments m
   LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE' AND user_id IS NOT NULL) i
     ON i.stage_arn = m.stage_arn AND i.session_id = m.session_id AND i.participant_id = m.participant_id
     AND i.start_time <= m.event_time
   GROUP BY m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
     m.error_code, m.class, m.is_replica, m.n
+),
+known AS (
+  SELECT m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
+    m.error_code, m.class, m.is_replica, m.n,
+    coalesce(
+      last_value(x.user_after ORDER BY x.event_time, x.expires_after) FILTER (WHERE x.event_time <= m.event_time),
+      first_value(x.user_before ORDER BY x.event_time, x.expires_after) FILTER (WHERE x.event_time > m.event_time),
+      m.stay_user
+    ) AS user_id
+  FROM stays m
+  LEFT JOIN exchanges x
+    ON x.stage_arn = m.stage_arn AND x.session_id = m.session_id AND x.participant_id = m.participant_id
+  GROUP BY m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
+    m.error_code, m.class, m.is_replica, m.n, m.stay_user
 )
 SELECT k.account_id, k.region, k.stage_arn, k.stage_name, k.session_id, k.participant_id,
   coalesce(k.user_id, p.user_id, k.participant_id) AS person,

@@ -61,22 +61,21 @@ followed AS (
   GROUP BY u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person,
     u.remote_is_replica, u.start_time
 ),
-numbered AS (
-  SELECT *,
-    row_number() OVER (
-      PARTITION BY stage_arn, session_id, participant_id, remote_participant_id, remote_at ORDER BY start_time
-    ) AS number
+-- The first after each start of the remote. Those whose remote is unknown can't be told apart: each stays.
+firsts AS (
+  SELECT date, stage_arn, session_id, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
+    min(start_time) AS start_time, first_value(joined_at ORDER BY start_time) AS joined_at
   FROM followed
+  GROUP BY date, stage_arn, session_id, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
+    CASE WHEN remote_at IS NULL THEN start_time END
 ),
 measured AS (
   SELECT s.account_id, s.region, s.stage_name, u.*,
     CASE WHEN u.remote_at IS NOT NULL THEN CAST(u.start_time - greatest(u.remote_at, u.joined_at) AS BIGINT) / 1e6 END
       AS raw_s
-  FROM numbered u
+  FROM firsts u
   JOIN selected s USING (date, stage_arn, session_id)
-  -- Those whose remote is unknown can't be told apart: each stays.
-  WHERE (u.number = 1 OR u.remote_at IS NULL)
-    AND ($from IS NULL OR u.start_time >= $from)
+  WHERE ($from IS NULL OR u.start_time >= $from)
     AND ($to IS NULL OR u.start_time < $to)
 )
 SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, remote_participant_id, person,

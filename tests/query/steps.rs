@@ -45,6 +45,8 @@ fn show() -> Lake {
             json!({"end_reason": "SESSION_END"}),
         )
         .interval(p("lost"), "SUBSCRIBE", ["10:50:04", "11:00:00"], watch("host"))
+        // Within the other: it adds nothing, and moves nothing to the front.
+        .interval(p("lost"), "SUBSCRIBE", ["10:51:00", "10:51:10"], watch("copy"))
 }
 
 #[tokio::test]

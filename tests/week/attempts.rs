@@ -3,38 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ivsight::model::EventName;
+use ivsight::sim::world::TokenState;
 
-use super::truth::{Person, Span, seconds};
-use super::{Figures, Week, agree, count, float};
+use super::truth::{Action, Person, Span, seconds};
+use super::{Figures, Week, agree, count, float, percentile, stamp};
 
 pub(super) fn check(week: &Week) {
     error_codes(week);
-    failure_rates(week);
-    publish_startup(week);
-    subscribe_startup(week);
+    for dimension in ["none", "stage", "browser", "isp"] {
+        failure_rates(week, dimension);
+    }
+    publish_startup(week, "none");
+    publish_startup(week, "stage");
+    publish_startup(week, "protocol");
+    subscribe_startup(week, "none");
+    subscribe_startup(week, "stage");
     token_exchanges(week);
     durations(week);
     funnel(week);
-}
-
-/// mid_stream, start_recovered or start_terminal.
-fn class(person: &Person, at: i64) -> &'static str {
-    if person.published.iter().any(|(from, to)| *from < at && at <= *to) {
-        "mid_stream"
-    } else if person.published.iter().any(|(from, _)| (0..=30).contains(&(from - at))) {
-        "start_recovered"
-    } else {
-        "start_terminal"
-    }
 }
 
 fn error_codes(week: &Week) {
     let mut expected = Figures::new();
     let (mut people, mut sessions) = (BTreeSet::new(), BTreeSet::new());
     for person in week.natives() {
-        for event in person.events.iter().filter(|event| event.error_code.is_some()) {
-            let class = class(person, event.time.unwrap().timestamp());
-            let key = vec![event.error_code.as_ref().unwrap().to_string(), class.to_owned()];
+        for failure in person.failures() {
+            let event = failure.action.error().to_string();
+            let key = vec![event, failure.code, failure.class.to_owned()];
             let figures = expected.entry(key.clone()).or_insert_with(|| vec![0.0; 3]);
             figures[0] += 1.0;
             figures[1] +=
@@ -42,93 +37,125 @@ fn error_codes(week: &Week) {
             figures[2] += f64::from(u8::from(sessions.insert((key, &person.session))));
         }
     }
-    let classes: BTreeSet<&str> = expected.keys().map(|key| key[1].as_str()).collect();
-    assert_eq!(classes.len(), 3, "{classes:?}");
+    let kinds: BTreeSet<&[String]> = expected.keys().map(|key| &key[..1]).collect();
+    let classes: BTreeSet<&[String]> = expected.keys().map(|key| &key[2..]).collect();
+    assert_eq!((kinds.len(), classes.len()), (3, 3), "{kinds:?} {classes:?}");
     let numbers = ["events_n", "participants_n", "sessions_n"];
     agree(
         "error-codes",
-        &week.report(&["error-codes"], &["error_code", "class"], &numbers),
+        &week.report(&["error-codes"], &["event", "error_code", "class"], &numbers),
         &expected,
     );
 }
 
-fn failure_rates(week: &Week) {
+fn failure_rates(week: &Week, dimension: &str) {
     let mut expected = Figures::new();
-    let mut add = |action: &str, starts: usize, failures: usize, mid_stream: usize| {
-        let figures = expected.entry(vec![action.to_owned()]).or_insert_with(|| vec![0.0; 6]);
-        figures[0] += count(starts + failures);
-        figures[1] += count(failures);
-        figures[2] += f64::from(u8::from(starts + failures > 0));
-        figures[3] += f64::from(u8::from(starts == 0 && failures > 0));
-        figures[4] += f64::from(u8::from(failures > 0));
-        figures[5] += count(mid_stream);
-    };
-    for person in &week.people {
-        let errors = person.errors(&EventName::PublishError);
-        let mid_stream = errors.iter().filter(|at| class(person, **at) == "mid_stream").count();
-        if !person.replica {
-            add("join", person.present.len(), 0, 0);
-            add("publish", person.published.len(), errors.len() - mid_stream, mid_stream);
+    for person in week.natives() {
+        let failures = person.failures();
+        for action in Action::ALL {
+            let of_action = || failures.iter().filter(|failure| failure.action == action);
+            let mid_stream = of_action().filter(|failure| failure.is_mid_stream()).count();
+            let starts = person.starts(action).len();
+            let failures = of_action().count() - mid_stream;
+            if starts + failures == 0 {
+                continue;
+            }
+            let key = vec![person.dimension(dimension), action.name().to_owned()];
+            let figures = expected.entry(key).or_insert_with(|| vec![0.0; 6]);
+            figures[0] += count(starts + failures);
+            figures[1] += count(failures);
+            figures[2] += 1.0;
+            figures[3] += f64::from(u8::from(starts == 0));
+            figures[4] += f64::from(u8::from(failures > 0));
+            figures[5] += count(mid_stream);
         }
-        add("subscribe", person.watched.len(), 0, 0);
     }
     let numbers =
         ["attempts_n", "attempt_failures_n", "participants_n", "never_n", "any_n", "mid_stream_n"];
-    agree("failure-rates", &week.report(&["failure-rates"], &["action"], &numbers), &expected);
+    let args = ["failure-rates", "--by", dimension];
+    agree(&args.join(" "), &week.report(&args, &["dimension", "action"], &numbers), &expected);
+}
+
+/// What a token allows, where that is told.
+fn allowed(token: &TokenState) -> Option<BTreeSet<&str>> {
+    token.capabilities.as_ref().map(|all| all.iter().map(String::as_str).collect())
+}
+
+/// What the one token allows and the other does not; `None` where one of the two tells nothing.
+pub(super) fn only_in<'a>(one: &'a TokenState, other: &'a TokenState) -> Option<Vec<&'a str>> {
+    let (one, other) = (allowed(one)?, allowed(other)?);
+    Some(one.difference(&other).copied().collect())
 }
 
 /// When a token first let someone publish.
 fn promoted_at(person: &Person) -> Vec<i64> {
-    let allows = |capabilities: &Option<Vec<String>>| {
-        capabilities.as_ref().is_some_and(|all| all.iter().any(|one| one == "PUBLISH"))
-    };
-    let exchanges =
-        person.events.iter().filter_map(|event| Some((event, event.exchange.as_ref()?)));
+    let exchanges = person.exchanges().into_iter();
     exchanges
-        .filter(|(_, tokens)| !allows(&tokens.0.capabilities) && allows(&tokens.1.capabilities))
-        .map(|(event, _)| event.time.unwrap().timestamp())
+        .filter(|(_, old, new)| only_in(new, old).is_some_and(|added| added.contains(&"PUBLISH")))
+        .map(|(at, _, _)| at)
         .collect()
 }
 
-fn publish_startup(week: &Week) {
-    let mut on_time: Vec<i64> = Vec::new();
-    let (mut connections, mut published, mut late, mut failed, mut none) = (0, 0, 0, 0, 0);
-    for person in week.natives() {
+/// What became of the connections of some people.
+#[derive(Default)]
+struct Startups {
+    on_time: Vec<i64>,
+    connections: usize,
+    published: usize,
+    late: usize,
+    failed: usize,
+    none: usize,
+}
+
+impl Startups {
+    fn add(&mut self, person: &Person) {
+        let promoted = promoted_at(person);
+        let errors = person.times(&EventName::PublishError);
         for (joined, left) in &person.present {
-            connections += 1;
+            self.connections += 1;
             let during = |at: &i64| joined <= at && at <= left;
-            let start = person.published.iter().map(|span| span.0).find(during);
-            let promoted = promoted_at(person);
-            match start {
+            match person.published.iter().map(|span| span.0).find(during) {
                 Some(start) => {
-                    published += 1;
+                    self.published += 1;
                     let was_promoted = promoted.iter().any(|at| joined <= at && *at <= start);
                     if was_promoted || start - joined > 30 {
-                        late += 1;
+                        self.late += 1;
                     } else {
-                        on_time.push(start - joined);
+                        self.on_time.push(start - joined);
                     }
                 }
-                None if person.errors(&EventName::PublishError).iter().any(during) => failed += 1,
-                None => none += 1,
+                None if errors.iter().any(during) => self.failed += 1,
+                None => self.none += 1,
             }
         }
     }
-    let within = |seconds: i64| count(on_time.iter().filter(|it| **it <= seconds).count());
-    let score: f64 = on_time.iter().map(|it| 800.0 / (8.0 + float(*it))).sum();
-    let values = vec![
-        float(connections),
-        float(published),
-        within(1),
-        within(5),
-        count(on_time.len()) + float(failed),
-        float(late),
-        float(failed),
-        float(none),
-        score / count(on_time.len()),
-        percentile(&mut on_time, 0.5),
-        percentile(&mut on_time, 0.9),
-    ];
+
+    fn values(mut self) -> Vec<f64> {
+        let on_time = self.on_time.len();
+        let within = |seconds: i64| count(self.on_time.iter().filter(|it| **it <= seconds).count());
+        let score: f64 = self.on_time.iter().map(|it| 800.0 / (8.0 + float(*it))).sum();
+        vec![
+            count(self.connections),
+            count(self.published),
+            within(1),
+            within(5),
+            count(on_time + self.failed),
+            count(self.late),
+            count(self.failed),
+            count(self.none),
+            score / count(on_time),
+            percentile(&mut self.on_time, 0.5),
+            percentile(&mut self.on_time, 0.9),
+        ]
+    }
+}
+
+fn publish_startup(week: &Week, dimension: &str) {
+    let mut startups: BTreeMap<Vec<String>, Startups> = BTreeMap::new();
+    for person in week.natives().filter(|person| !person.present.is_empty()) {
+        startups.entry(vec![person.dimension(dimension)]).or_default().add(person);
+    }
+    let expected = startups.into_iter().map(|(key, startups)| (key, startups.values())).collect();
     let numbers = [
         "connections_n",
         "published_n",
@@ -142,26 +169,11 @@ fn publish_startup(week: &Week) {
         "p50_s",
         "p90_s",
     ];
-    let found = week.report(&["publish-startup"], &["dimension"], &numbers);
-    agree("publish-startup", &found, &Figures::from([(vec!["all".to_owned()], values)]));
+    let args = ["publish-startup", "--by", dimension];
+    agree(&args.join(" "), &week.report(&args, &["dimension"], &numbers), &expected);
 }
 
-/// Between the two nearest, in proportion.
-fn percentile(values: &mut [i64], share: f64) -> f64 {
-    values.sort_unstable();
-    let place = share * count(values.len() - 1);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a place in a list"
-    )]
-    let below = place.floor() as usize;
-    let above = (below + 1).min(values.len() - 1);
-    let (low, high) = (float(values[below]), float(values[above]));
-    low + (high - low) * (place - place.floor())
-}
-
-fn subscribe_startup(week: &Week) {
+fn subscribe_startup(week: &Week, dimension: &str) {
     let published: BTreeMap<(&str, &str), &Vec<Span>> = week
         .people
         .iter()
@@ -182,7 +194,8 @@ fn subscribe_startup(week: &Week) {
             if start.is_some() && !seen.insert((remote.clone(), start)) {
                 continue;
             }
-            let figures = expected.entry(vec![replica.to_string()]).or_insert_with(|| vec![0.0; 3]);
+            let key = vec![person.dimension(dimension), replica.to_string()];
+            let figures = expected.entry(key).or_insert_with(|| vec![0.0; 3]);
             figures[0] += 1.0;
             let Some(start) = start else { continue };
             let joined =
@@ -191,38 +204,47 @@ fn subscribe_startup(week: &Week) {
             figures[2] += f64::from(u8::from(from - start.max(joined.unwrap()) <= 2));
         }
     }
-    assert_eq!(expected.len(), 2);
-    let found = week.report(
-        &["subscribe-startup"],
-        &["remote_is_replica"],
-        &["subs_n", "matched_n", "within_2s_n"],
-    );
-    agree("subscribe-startup", &found, &expected);
+    assert!(expected.len() >= 2, "{expected:?}");
+    let args = ["subscribe-startup", "--by", dimension];
+    let texts = ["dimension", "remote_is_replica"];
+    let found = week.report(&args, &texts, &["subs_n", "matched_n", "within_2s_n"]);
+    agree(&args.join(" "), &found, &expected);
+}
+
+/// The names as a report lists them, in their order; NULL where nothing is known.
+fn listed(names: Option<Vec<&str>>) -> String {
+    let Some(names) = names else { return "null".to_owned() };
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    format!("[{}]", quoted.join(","))
+}
+
+/// The attributes that differ.
+fn changed<'a>(old: &'a TokenState, new: &'a TokenState) -> Vec<&'a str> {
+    let (old, new) = (old.attributes.as_ref().unwrap(), new.attributes.as_ref().unwrap());
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).map(String::as_str).collect()
 }
 
 fn token_exchanges(week: &Week) {
     let mut expected = Figures::new();
     for person in &week.people {
-        for event in &person.events {
-            let Some(tokens) = &event.exchange else { continue };
-            let time = event.time.unwrap();
-            let left = |expires: Option<ivsight::model::Timestamp>| {
-                float((expires.unwrap() - time).num_seconds())
-            };
-            let grants = promoted_at(person).contains(&time.timestamp());
+        for (at, old, new) in person.exchanges() {
+            let left = |token: &TokenState| token.expiration_time.unwrap().timestamp() - at;
             let key = vec![
                 person.session.clone(),
                 person.id.clone(),
-                time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-                if grants { "[\"PUBLISH\"]" } else { "[]" }.to_owned(),
-                if grants { "[]" } else { "[\"PUBLISH\"]" }.to_owned(),
-                "[\"role\"]".to_owned(),
+                stamp(at),
+                listed(only_in(new, old)),
+                listed(only_in(old, new)),
+                listed(Some(changed(old, new))),
             ];
-            let values =
-                vec![left(tokens.0.expiration_time), left(tokens.1.expiration_time), 0.0, 0.0];
+            let flags = [old.user_id != new.user_id, left(old) < 0];
+            let mut values = vec![float(left(old)), float(left(new))];
+            values.extend(flags.map(|flag| f64::from(u8::from(flag))));
             expected.insert(key, values);
         }
     }
+    assert!(expected.values().any(|values| values[2..] == [1.0, 1.0]));
     let texts = [
         "session",
         "participant",
@@ -264,19 +286,22 @@ fn durations(week: &Week) {
 fn funnel(week: &Week) {
     let mut expected = Figures::new();
     for person in week.natives() {
-        let errors = person.errors(&EventName::PublishError);
-        let attempts = errors.iter().filter(|at| class(person, **at) != "mid_stream").count();
-        let role = if person.published.len() + attempts > 0 { "publisher" } else { "viewer" };
+        let failures = person.failures();
+        let tried = |action: Action| {
+            let mut attempts = failures.iter().filter(|it| !it.is_mid_stream());
+            !person.starts(action).is_empty() || attempts.any(|it| it.action == action)
+        };
+        let role = if tried(Action::Publish) { "publisher" } else { "viewer" };
         let media =
             seconds(person.watched.iter().map(|it| it.2).chain(person.published.iter().copied()));
-        let tried = !media.is_empty() || attempts > 0;
         let left = person.present.iter().map(|span| span.1).max();
-        let is_clean =
-            left.is_some_and(|left| !errors.iter().any(|at| (0..=10).contains(&(left - at))));
+        let is_clean = left.is_some_and(|left| {
+            !failures.iter().any(|failure| (0..=10).contains(&(left - failure.at)))
+        });
         let steps = [
             ("tried", true),
             ("joined", left.is_some()),
-            ("media_tried", tried),
+            ("media_tried", tried(Action::Publish) || tried(Action::Subscribe)),
             ("media_started", !media.is_empty()),
             ("sustained", media.len() >= 30),
             ("clean_exit", is_clean),

@@ -1,17 +1,18 @@
 //! A week of the simulator in a lake, and the reports over it held against what really happened.
 //!
-//! In this world nothing is lost, so the truth is what people did; errors are put in by hand. What is expected is counted
-//! second by second from that, never by SQL and never from intervals.
+//! In this world nothing is lost, so the truth is what people did; what goes wrong is put in by hand. What is expected is
+//! counted second by second from that, never by SQL and never from intervals.
 
 mod attempts;
+mod failures;
+mod people;
 mod time;
+mod trouble;
 mod truth;
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-use ivsight::model::{ErrorCode, EventName, IntervalKind, ReplicationType};
-use ivsight::sim::world::{Event, Participant, Session};
+use chrono::{DateTime, SecondsFormat, TimeDelta};
 use ivsight::sim::{Config, Scenario, World};
 use serde_json::Value;
 
@@ -29,15 +30,15 @@ struct Week {
 impl Week {
     /// Collected by the program.
     fn collected() -> Self {
-        let config = Config { scenario: Scenario::Clean, tps: 0.0, ..Config::default() };
+        // From a Thursday to a Wednesday, so that people come in two weeks; a third one is not over when it is collected.
+        let sunday = Config::default().start();
+        let wednesday = Some(sunday - TimeDelta::days(4));
+        let config =
+            Config { scenario: Scenario::Clean, tps: 0.0, now: wednesday, ..Config::default() };
         let mut world = World::generate(&config);
-        let mut number = 0;
-        for stage in world.stages.iter_mut() {
-            for session in stage.sessions.iter_mut() {
-                trouble(session, &mut number);
-            }
-        }
-        let bed = TestBed::serving(world, config);
+        trouble::strike(&mut world);
+        let now = Some(sunday + TimeDelta::days(2));
+        let bed = TestBed::serving(world, Config { now, ..config });
         bed.collect(&[]).exits(0);
         let people = people(&bed.settled());
         assert!(people.len() > 300, "{}", people.len());
@@ -83,6 +84,43 @@ fn count(number: usize) -> f64 {
     float(i64::try_from(number).unwrap())
 }
 
+/// A second as reports write it.
+fn stamp(at: i64) -> String {
+    DateTime::from_timestamp(at, 0).unwrap().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Between the two nearest, in proportion; no number where there are none.
+fn percentile(values: &mut [i64], share: f64) -> f64 {
+    let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
+    values.sort_unstable();
+    let place = share * count(last);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in a list"
+    )]
+    let below = place.floor() as usize;
+    let (low, high) = (float(values[below]), float(values[(below + 1).min(last)]));
+    low + (high - low) * (place - place.floor())
+}
+
+/// The 95th percentile, which nobody tells of fewer than 20.
+fn percentile_95(values: &mut [i64]) -> f64 {
+    if values.len() < 20 { f64::NAN } else { percentile(values, 0.95) }
+}
+
+/// Wilson's interval at 95 %, as its formula is written in the books.
+fn wilson(hits: usize, of: usize) -> [f64; 2] {
+    if of == 0 {
+        return [f64::NAN; 2];
+    }
+    let (z, n) = (1.96, count(of));
+    let share = count(hits) / n;
+    let middle = share + z * z / (2.0 * n);
+    let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    [middle - reach, middle + reach].map(|end| end / (1.0 + z * z / n))
+}
+
 /// Fails where the two differ, with the first row that does.
 #[track_caller]
 fn agree(what: &str, found: &Figures, expected: &Figures) {
@@ -100,45 +138,11 @@ fn agree(what: &str, found: &Figures, expected: &Figures) {
     }
 }
 
-/// Errors of publishing: of every three publishers one while it is up, one before it starts, one after it stopped.
-fn trouble(session: &mut Session, number: &mut usize) {
-    let struck: Vec<Participant> = session
-        .participants
-        .iter()
-        .filter(|it| {
-            it.published == Some(true) && it.replication_type != Some(ReplicationType::Replica)
-        })
-        .cloned()
-        .collect();
-    for participant in struck {
-        *number += 1;
-        let mut life = session.life(&participant).into_owned();
-        let mut published = life.stays.iter().filter(|stay| stay.kind == IntervalKind::Publish);
-        let Some(first) = published.next() else { continue };
-        let (from, to) = (first.from, first.to.unwrap());
-        let fail = |code: ErrorCode, time| Event {
-            replica: Some(false),
-            ..Event::error(EventName::PublishError, code, time)
-        };
-        match *number % 3 {
-            0 => life.events.push(fail(ErrorCode::BitrateExceeded, from + TimeDelta::seconds(7))),
-            1 => {
-                for seconds in [31, 30, 2] {
-                    let time = from - TimeDelta::seconds(seconds);
-                    life.events.push(fail(ErrorCode::QuotaExceeded, time));
-                }
-            }
-            _ => life.events.push(fail(ErrorCode::InvalidInput, to + TimeDelta::seconds(1))),
-        }
-        let id = participant.id().unwrap().to_owned();
-        let place = session.participants.find_mut(&id).unwrap();
-        *place = participant.with_life(life);
-    }
-}
-
 #[test]
 fn a_week_of_reports_tells_what_happened() {
     let week = Week::collected();
     time::check(&week);
     attempts::check(&week);
+    failures::check(&week);
+    people::check(&week);
 }

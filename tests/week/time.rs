@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::truth::{Person, Span, by, holds, length, levels, seconds};
-use super::{Figures, Week, agree, count, float};
+use super::truth::{Action, Person, Span, by, holds, length, levels, seconds};
+use super::{Figures, Week, agree, count, float, stamp};
 
 pub(super) fn check(week: &Week) {
     sessions(week);
     attendance(week);
-    concurrency(week);
+    concurrency(week, "all", "1d", DAY);
+    concurrency(week, "session", "1h", HOUR);
     hours(week);
     audience(week);
     tiers_and_occupancy(week);
@@ -18,6 +19,11 @@ pub(super) fn check(week: &Week) {
 
 fn native<'a>(people: &[&'a Person]) -> Vec<&'a Person> {
     people.iter().copied().filter(|person| !person.replica).collect()
+}
+
+/// Its stays, and who it was when each began.
+fn who(person: &Person) -> impl Iterator<Item = (&str, Span)> {
+    person.present.iter().map(|stay| (person.person_at(stay.0), *stay))
 }
 
 fn spans<'a>(
@@ -59,11 +65,12 @@ fn sessions(week: &Week) {
     for (session, all) in by(&week.people, |person| person.session.clone()) {
         let people = native(&all);
         let publishers = people.iter().filter(|it| !it.published.is_empty()).count();
-        let users: BTreeSet<&str> = people.iter().map(|it| it.user.as_str()).collect();
+        let there = people.iter().filter(|it| !it.present.is_empty()).count();
+        let users: BTreeSet<&str> = people.iter().flat_map(|it| who(it)).map(|it| it.0).collect();
         let values = vec![
-            count(people.len()),
+            count(there),
             count(users.len()),
-            count(people.iter().map(|it| it.present.len()).sum()),
+            count(people.iter().map(|it| it.starts(Action::Join).len()).sum()),
             count(publishers),
             peak(&levels(spans(&people, |it| &it.present))),
             peak(&levels(spans(&people, |it| &it.published))),
@@ -86,8 +93,8 @@ fn attendance(week: &Week) {
         let people = native(&all);
         let occupied = count(seconds(spans(&people, |it| &it.present)).len());
         let mut users: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
-        for person in &people {
-            users.entry(&person.user).or_default().extend(&person.present);
+        for (user, stay) in people.iter().flat_map(|person| who(person)) {
+            users.entry(user).or_default().push(stay);
         }
         for (user, stays) in users {
             let present = count(seconds(stays.iter().copied()).len());
@@ -105,39 +112,52 @@ fn attendance(week: &Week) {
 }
 
 const DAY: i64 = 86_400;
+const HOUR: i64 = 3_600;
 
 fn day(at: i64) -> String {
-    let midnight = chrono::DateTime::from_timestamp(at.div_euclid(DAY) * DAY, 0).unwrap();
-    midnight.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    stamp(at.div_euclid(DAY) * DAY)
 }
 
-fn concurrency(week: &Week) {
-    let people: Vec<&Person> = week.natives().collect();
-    let all: Vec<&Person> = week.people.iter().collect();
-    let present = levels(spans(&people, |it| &it.present));
-    let published = levels(spans(&people, |it| &it.published));
-    let watched = levels(all.iter().flat_map(|it| it.watched.iter().map(|(_, _, span)| *span)));
+/// From the first to the last bucket in which anything was up.
+fn concurrency(week: &Week, dimension: &str, bucket: &str, width: i64) {
     let mut expected = Figures::new();
-    let (first, last) = (*present.keys().next().unwrap(), *present.keys().next_back().unwrap());
-    for start in (first.div_euclid(DAY) * DAY..=last).step_by(86_400) {
-        let within = |levels: &BTreeMap<i64, i64>| -> Vec<i64> {
-            levels.range(start..start + DAY).map(|(_, level)| *level).collect()
+    for (scope, all) in by(&week.people, |person| person.dimension(dimension)) {
+        let people = native(&all);
+        let present = levels(spans(&people, |it| &it.present));
+        let published = levels(spans(&people, |it| &it.published));
+        let replicas: Vec<&Person> = all.iter().copied().filter(|it| it.replica).collect();
+        let replicas = levels(spans(&replicas, |it| &it.published));
+        let watched = levels(all.iter().flat_map(|it| it.watched.iter().map(|(_, _, span)| *span)));
+        let each = [&present, &published, &replicas, &watched];
+        let Some(first) = each.iter().filter_map(|levels| levels.keys().next()).min() else {
+            continue;
         };
-        let ccu = within(&present);
-        let top = |levels: &[i64]| float(levels.iter().copied().max().unwrap_or(0));
-        let lowest = if count(ccu.len()) < float(DAY) { 0 } else { *ccu.iter().min().unwrap() };
-        let values = vec![
-            top(&ccu),
-            float(lowest),
-            float(ccu.iter().sum()) / float(DAY),
-            top(&within(&published)),
-            top(&within(&watched)),
-        ];
-        expected.insert(vec![day(start)], values);
+        let last = each.iter().filter_map(|levels| levels.keys().next_back()).max().unwrap();
+        for start in first.div_euclid(width)..=last.div_euclid(width) {
+            let within = start * width..(start + 1) * width;
+            let tops = each.map(|levels| {
+                let tops = levels.range(within.clone()).map(|(_, level)| *level);
+                float(tops.max().unwrap_or(0))
+            });
+            let ccu: Vec<i64> = present.range(within.clone()).map(|(_, level)| *level).collect();
+            let lowest = if ccu.len() < within.count() { 0 } else { *ccu.iter().min().unwrap() };
+            let average = float(ccu.iter().sum()) / float(width);
+            let key = vec![stamp(start * width), scope.clone()];
+            let mut values = tops.to_vec();
+            values.extend([float(lowest), average]);
+            expected.insert(key, values);
+        }
     }
-    let numbers = ["peak_ccu", "min_ccu", "avg_ccu", "peak_publishers", "peak_subscriptions"];
-    let args = ["concurrency", "--by", "all", "--bucket", "1d"];
-    agree("concurrency", &week.report(&args, &["bucket"], &numbers), &expected);
+    let numbers = [
+        "peak_ccu",
+        "peak_publishers",
+        "peak_replica_publishers",
+        "peak_subscriptions",
+        "min_ccu",
+        "avg_ccu",
+    ];
+    let args = ["concurrency", "--by", dimension, "--bucket", bucket];
+    agree(&args.join(" "), &week.report(&args, &["bucket", "scope"], &numbers), &expected);
 }
 
 /// Hours by day and role; all of one month too.
