@@ -397,7 +397,9 @@ impl FileWriter {
         self.close_file().await?;
         let table = self.table;
         let mut properties = CommitProperties::default().with_metadata(note.metadata);
-        if REWRITTEN.contains(&table) {
+        // Delta would put what follows from old files on top of what another made of them meanwhile. A publication
+        // has a number, by which it is refused then.
+        if REWRITTEN.contains(&table) || note.transaction.is_none() {
             properties = properties.with_max_retries(0);
         }
         if let Some((application, number)) = note.transaction {
