@@ -1,6 +1,7 @@
 //! Files and streams of statements and commands: what the prompt does, without a terminal.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::process::{Command, Stdio};
 
 use ivsight::sim::Scenario;
@@ -127,4 +128,25 @@ fn an_interrupted_query_leaves_no_half_file() {
     let ran = running.wait();
     assert_eq!(ran.code, Some(130), "{}", ran.stderr);
     assert!(!partial.exists() && !bed.folder().join("out.csv").exists());
+}
+
+#[test]
+fn a_pipe_is_written_to_and_a_link_followed() {
+    let bed = bare();
+    let pipe = bed.folder().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    bed.ivsight(&["query", "select 7 as a", "-o", "pipe"]).exits(0);
+    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo(), "no file took its place");
+    assert_eq!(reader.join().unwrap(), "a\r\n7\r\n");
+    let target = bed.folder().join("target.csv");
+    fs::write(&target, "old").unwrap();
+    std::os::unix::fs::symlink(&target, bed.folder().join("link.csv")).unwrap();
+    bed.ivsight(&["query", "select 7 as a", "-o", "link.csv"]).exits(0);
+    assert!(bed.folder().join("link.csv").is_symlink());
+    assert_eq!(fs::read_to_string(target).unwrap(), "a\r\n7\r\n");
+    bed.ivsight(&["query", "select 7 as a", "-o", "."]).exits(1).says(&["cannot write `.`"]);
 }

@@ -35,7 +35,16 @@ pub(crate) struct Sink {
 enum Out {
     Stdout(BufWriter<io::Stdout>),
     Pager(Pager),
-    File { file: BufWriter<File>, aside: PathBuf, path: PathBuf },
+    File {
+        file: BufWriter<File>,
+        aside: PathBuf,
+        path: PathBuf,
+    },
+    /// A pipe or a device, which no file may take the place of.
+    Special {
+        file: BufWriter<File>,
+        path: PathBuf,
+    },
 }
 
 impl Sink {
@@ -49,14 +58,15 @@ impl Sink {
         Self::new(Out::Pager(pager), looks)
     }
 
-    /// A file, which gets its name when it is finished.
+    /// A file, which gets its name when it is finished; what is there and is no file (`/dev/null`, a pipe) is written as
+    /// it goes.
     pub(crate) fn file(looks: Looks, path: &Path) -> Result<Self, Failure> {
-        let mut aside = path.to_owned().into_os_string();
-        aside.push(".partial");
-        let aside = PathBuf::from(aside);
-        let file = File::create(&aside).map_err(|error| unwritable(path, error))?;
-        let out = Out::File { file: BufWriter::new(file), aside, path: path.to_owned() };
-        Ok(Self::new(out, looks))
+        let out = match std::fs::metadata(path) {
+            Ok(there) if !there.is_file() => special(path),
+            Ok(_) => std::fs::canonicalize(path).and_then(begun),
+            Err(_) => begun(path.to_owned()),
+        };
+        Ok(Self::new(out.map_err(|error| unwritable(path, error))?, looks))
     }
 
     fn new(out: Out, looks: Looks) -> Self {
@@ -71,7 +81,9 @@ impl Sink {
     /// The format of the next result.
     fn format(&self) -> Result<Format, Failure> {
         let named = match &self.out {
-            Out::File { path, .. } => path.extension().and_then(|name| name.to_str()),
+            Out::File { path, .. } | Out::Special { path, .. } => {
+                path.extension().and_then(|name| name.to_str())
+            }
             _ => None,
         };
         let automatic = named.and_then(|name| name.parse().ok()).unwrap_or(if self.is_terminal() {
@@ -101,7 +113,7 @@ impl Sink {
         match self.out {
             Out::Stdout(_) => io::stdout().is_terminal(),
             Out::Pager(_) => true,
-            Out::File { .. } => false,
+            Out::File { .. } | Out::Special { .. } => false,
         }
     }
 
@@ -122,7 +134,7 @@ impl Sink {
         let out: &mut (dyn Write + Send) = match &mut self.out {
             Out::Stdout(out) => out,
             Out::Pager(pager) => pager,
-            Out::File { file, .. } => file,
+            Out::File { file, .. } | Out::Special { file, .. } => file,
         };
         let mut out = Clearing { out, bar: is_terminal.then_some(bar) };
         match render::render(&answer.schema, answer.batches, &options, &mut out).await {
@@ -141,8 +153,22 @@ impl Sink {
                 .flush()
                 .and_then(|()| std::fs::rename(aside, &path))
                 .map_err(|error| unwritable(path, error)),
+            Out::Special { file, path } => file.flush().map_err(|error| unwritable(path, error)),
         }
     }
+}
+
+/// Begins a file beside its name.
+fn begun(path: PathBuf) -> io::Result<Out> {
+    let mut aside = path.clone().into_os_string();
+    aside.push(".partial");
+    let aside = PathBuf::from(aside);
+    Ok(Out::File { file: BufWriter::new(File::create(&aside)?), aside, path })
+}
+
+fn special(path: &Path) -> io::Result<Out> {
+    let file = File::options().write(true).open(path)?;
+    Ok(Out::Special { file: BufWriter::new(file), path: path.to_owned() })
 }
 
 /// What was not finished is not left behind.
