@@ -6,7 +6,7 @@
 --   "Exchanges whose capabilities are not told are left out: what they changed is unknown.",
 --   "Times are whole seconds: what happened in the second of the exchange is 0 s away.",
 -- ]
--- uses = ["token_exchanges", "intervals"]
+-- uses = ["sessions", "token_exchanges", "intervals"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "grace", type = "duration", default = "5s", help = "Who may no longer publish must have stopped after so long." },
@@ -31,12 +31,21 @@
 -- ]
 -- chart = { kind = "dot", x = "at", y = "to_live_s", series = "kind" }
 
-WITH chained AS (
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+chained AS (
   SELECT *,
-    lead(event_time) OVER (
-      PARTITION BY stage_arn, session_id, participant_id ORDER BY event_time, ttl_after_s, occurrence
-    ) AS next_at
+    -- One participant after the other: a partition for each would take many times as long.
+    CASE WHEN lead(participant_id) OVER session = participant_id THEN lead(event_time) OVER session END AS next_at
   FROM token_exchanges
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY participant_id, event_time, ttl_after_s, occurrence)
 ),
 exchanged AS (
   SELECT *, row_number() OVER (ORDER BY event_time, stage_arn, session_id, participant_id, ttl_after_s, occurrence)
@@ -44,6 +53,12 @@ exchanged AS (
     CASE WHEN array_has(capabilities_added, 'PUBLISH') THEN 'promoted' ELSE 'demoted' END AS kind
   FROM chained
   WHERE array_has(capabilities_added, 'PUBLISH') OR array_has(capabilities_removed, 'PUBLISH')
+),
+spans AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind IN ('PRESENCE', 'PUBLISH')
 ),
 -- The stay and the publishing around each exchange, in one pass.
 around AS (
@@ -57,7 +72,7 @@ around AS (
     max(i.end_time) FILTER (WHERE i.kind = 'PUBLISH' AND i.start_time <= e.event_time AND i.end_time >= e.event_time)
       AS stop_at
   FROM exchanged e
-  LEFT JOIN (SELECT * FROM intervals WHERE kind IN ('PRESENCE', 'PUBLISH')) i
+  LEFT JOIN spans i
     ON i.stage_arn = e.stage_arn AND i.session_id = e.session_id AND i.participant_id = e.participant_id
   GROUP BY e.number, e.stage_arn, e.stage_name, e.session_id, e.participant_id, e.person, e.kind, e.event_time, e.next_at
 ),

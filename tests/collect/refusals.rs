@@ -94,7 +94,7 @@ fn expiring(bed: &TestBed, times: usize) {
 #[test]
 fn credentials_that_end_in_the_middle_end_the_run_with_what_it_has() {
     let bed = TestBed::few();
-    expiring(&bed, 12);
+    expiring(&bed, 5);
     let mut command = bed.collector(&["--profile", "fading"]);
     command.env("PATH", "/usr/bin:/bin");
     let ran = Ran::to_end(&mut command);
