@@ -17,7 +17,7 @@
 //! A row group of `events` is about a MB in all its columns together. Pages are therefore as long as the row group, up
 //! to half a MB before compression: finer ones save no read, and cost a twentieth of the size at 240 kB. Longer ones save
 //! a fiftieth, and memory: each column has a compressor of its own, which for a page of more than 512 KiB takes 18 MB,
-//! for one of more than a MiB 35 MB, and 10 MB below; at level 6 a third of it, and at level 3 a tenth.
+//! for one of more than a MiB 35 MB, and 10 MB below. Lower levels take less.
 
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::file::metadata::SortingColumn;
