@@ -76,11 +76,13 @@ fn of_two_collectors_the_one_that_was_paused_changes_nothing() {
         gate.hold(move |request| is(request, point));
         let mut paused = bed.start_collect(&[]);
         assert!(paused.until(|| gate.held().is_some()), "{point:?}");
+        paused.pause();
         gate.advance(STALE);
         bed.collect(&[]).exits(0);
         assert_sound(&bed);
         command(&bed, &["compact"]).exits(0);
         gate.release();
+        paused.resume();
         let ran = paused.wait();
         assert_eq!(ran.code, Some(1), "{point:?}: {}", ran.stderr);
         ran.says(&["was taken over by another process", "hint: nothing that was fetched is lost"]);
@@ -117,10 +119,12 @@ fn whoever_looks_after_the_lake_and_was_paused_changes_nothing_either() {
         gate.hold(|request| is(request, &["PUT ", "/events/_delta_log/"]));
         let mut paused = start(&bed, args);
         assert!(paused.until(|| gate.held().is_some()), "{args:?}");
+        paused.pause();
         gate.advance(STALE);
         collect_stage(&bed, stages[0]);
         command(&bed, COMPACT).exits(0);
         gate.release();
+        paused.resume();
         let ran = paused.wait();
         assert_eq!(ran.code, Some(1), "{args:?}: {}", ran.stderr);
         if args == PRUNE {

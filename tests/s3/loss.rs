@@ -24,6 +24,20 @@ fn a_commit_whose_answer_is_lost_is_made_once() {
 }
 
 #[test]
+fn a_removal_that_is_not_answered_in_time_is_made_again() {
+    let bed = smallest();
+    let gate = bed.s3().gate();
+    gate.hold(|request| request.starts_with("POST ") && request.contains("?delete"));
+    bed.collect(&[]).exits(0);
+    assert!(gate.held().is_some());
+    let left = bed.s3().objects("_inflight");
+    assert!(left.is_empty(), "{left:?}");
+    gate.release();
+    assert_truth(&bed);
+    command(&bed, &["verify"]).exits(0);
+}
+
+#[test]
 fn a_store_that_fails_now_and_then_costs_time_alone() {
     let bed = smallest();
     bed.s3().gate().fail(0.1);

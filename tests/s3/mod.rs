@@ -99,10 +99,12 @@ fn the_second_collector_leaves_at_once_and_says_who_was_first() {
     gate.hold(|request| request.contains("/sessions/_delta_log/00000000000000000001.json"));
     let mut first = bed.start_collect(&[]);
     assert!(first.until(|| gate.held().is_some()));
+    first.pause();
     let second = bed.collect(&[]).exits(5);
     second.says(&["held by run ", &format!("process {}", first.id()), "hint:"]);
     command(&bed, &["compact"]).exits(5).says(&["held by run "]);
     gate.release();
+    first.resume();
     first.wait().exits(0);
     assert_truth(&bed);
     // It was released, not only left to time.

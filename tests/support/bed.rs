@@ -251,6 +251,15 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// Stops it where it is, until it is resumed.
+    pub(crate) fn pause(&self) {
+        signal(self.id(), "STOP");
+    }
+
+    pub(crate) fn resume(&self) {
+        signal(self.id(), "CONT");
+    }
+
     /// SIGKILL, now. False where it had ended before.
     pub(crate) fn kill(mut self) -> bool {
         let in_time = !self.has_ended();

@@ -75,6 +75,8 @@ impl S3Server {
         let on_wire = gate.clone();
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                // A head and its body are written apart, and the second would wait for the first one's acknowledgement.
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(serve(stream, service.clone(), on_wire.clone()));
             }
         });

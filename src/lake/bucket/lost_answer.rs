@@ -21,10 +21,10 @@ use object_store::{
     RenameOptions, Result,
 };
 
+use super::ATTEMPTS_MAX;
+
 /// Bytes from which an object is written in parts, and of each of these.
 const PART_BYTES: usize = 8 * 1024 * 1024;
-/// Times that a conditional write is sent whose outcome stays unknown.
-const ATTEMPTS_MAX: u32 = 4;
 
 /// A store that knows what became of its conditional writes.
 #[derive(Debug)]

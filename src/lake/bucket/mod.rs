@@ -22,6 +22,9 @@ use self::lost_answer::CertainStore;
 use super::LakeError;
 use crate::clock::SharedClock;
 
+/// Times that a request is sent whose outcome stays unknown.
+const ATTEMPTS_MAX: u32 = 4;
+
 /// A prefix of a bucket.
 #[derive(Clone, Debug)]
 pub struct Bucket {
@@ -121,8 +124,23 @@ impl Bucket {
     }
 
     /// Removes objects, which need not be there.
+    ///
+    /// The client does not repeat a removal of many whose answer is lost; to remove them again does no harm.
     pub(super) async fn remove(&self, paths: Vec<Path>) -> Result<(), LakeError> {
-        let Some(first) = paths.first().cloned() else { return Ok(()) };
+        let Some(first) = paths.first() else { return Ok(()) };
+        let mut attempts = 1;
+        loop {
+            match self.remove_once(paths.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(object_store::Error::Generic { .. }) if attempts < ATTEMPTS_MAX => {
+                    attempts += 1;
+                }
+                Err(error) => return Err(self.failed("remove", first)(error)),
+            }
+        }
+    }
+
+    async fn remove_once(&self, paths: Vec<Path>) -> object_store::Result<()> {
         let paths = futures::stream::iter(paths.into_iter().map(Ok));
         let removed = self.store.delete_stream(Box::pin(paths));
         let missing_is_fine = removed.map_ok(|_| ()).or_else(|error| async move {
@@ -131,8 +149,7 @@ impl Bucket {
                 error => Err(error),
             }
         });
-        missing_is_fine.try_collect::<Vec<()>>().await.map_err(self.failed("remove", &first))?;
-        Ok(())
+        missing_is_fine.try_collect().await
     }
 }
 
