@@ -31,7 +31,16 @@
 -- ]
 -- chart = { kind = "bar", x = "error_code", y = "recovery_rate", series = "action" }
 
-WITH failures AS (
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+failures AS (
   SELECT stage_arn, session_id, participant_id, event, coalesce(remote_participant_id, '') AS remote, event_time,
     error_code, count(*) AS n
   FROM errors
@@ -40,11 +49,17 @@ WITH failures AS (
     AND (event = 'SUBSCRIBE_ERROR' OR NOT is_replica)
   GROUP BY stage_arn, session_id, participant_id, event, coalesce(remote_participant_id, ''), event_time, error_code
 ),
+starts AS (
+  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name, e.remote_participant_id
+  FROM events e
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE e.name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')
+),
 followed AS (
   SELECT f.stage_arn, f.session_id, f.participant_id, f.event, f.remote, f.event_time, f.error_code, f.n,
     min(e.event_time) AS success_at
   FROM failures f
-  LEFT JOIN (SELECT * FROM events WHERE name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')) e
+  LEFT JOIN starts e
     ON e.stage_arn = f.stage_arn AND e.session_id = f.session_id AND e.participant_id = f.participant_id
     AND e.name = CASE f.event WHEN 'JOIN_ERROR' THEN 'JOINED' WHEN 'PUBLISH_ERROR' THEN 'PUBLISH_STARTED'
       ELSE 'SUBSCRIBE_STARTED' END

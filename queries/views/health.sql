@@ -86,7 +86,8 @@ cut_off AS (
   FROM intervals i
   JOIN picked s USING (account_id, region, date, stage_arn, session_id)
   JOIN events e
-    ON e.stage_arn = i.stage_arn AND e.session_id = i.session_id AND e.participant_id = i.participant_id
+    ON e.account_id = i.account_id AND e.region = i.region AND e.date = i.date AND e.stage_arn = i.stage_arn
+    AND e.session_id = i.session_id AND e.participant_id = i.participant_id
     AND e.event_time > i.start_time AND e.event_time <= i.end_time
     AND e.event_time >= i.end_time - INTERVAL '10 seconds'
   WHERE i.kind = 'PUBLISH' AND NOT i.replica AND i.end_reason IN ('LEFT', 'SESSION_END') AND e.name = 'PUBLISH_ERROR'

@@ -7,7 +7,7 @@
 --   "An error names no user: the person is who the last TOKEN_EXCHANGED before it made the participant, else whom the first after it replaced, else that of its last stay before it, else of the listing.",
 --   "isp is the one last known of a participant, where its details were read.",
 -- ]
--- uses = ["errors", "events", "intervals", "participants"]
+-- uses = ["sessions", "errors", "events", "intervals", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -28,7 +28,16 @@
 --   { name = "is_replica", type = "boolean", help = "The participant is a replica; for SUBSCRIBE_ERROR, the remote is." },
 -- ]
 
-WITH moments AS (
+WITH selected AS (
+  -- A day of slack: events may lie outside of their session.
+  SELECT account_id, region, date, stage_arn, session_id
+  FROM sessions
+  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
+    AND ($session IS NULL OR session_id ~ $session)
+    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
+    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
+),
+moments AS (
   -- What is equal is one row, with its number.
   SELECT account_id, region, stage_arn, stage_name, session_id, participant_id, event_time, event, error_code, class,
     is_replica, count(*) AS n
@@ -37,16 +46,28 @@ WITH moments AS (
     is_replica
 ),
 exchanges AS (
-  SELECT stage_arn, session_id, participant_id, event_time, new_token['expiration_time'] AS expires_after,
-    previous_token['user_id'] AS user_before, new_token['user_id'] AS user_after
-  FROM events
-  WHERE name = 'TOKEN_EXCHANGED'
+  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.new_token['expiration_time'] AS expires_after,
+    e.previous_token['user_id'] AS user_before, e.new_token['user_id'] AS user_after
+  FROM events e
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE e.name = 'TOKEN_EXCHANGED'
+),
+present AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id, i.user_id, i.start_time
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind = 'PRESENCE' AND i.user_id IS NOT NULL
+),
+listed AS (
+  SELECT p.stage_arn, p.session_id, p.participant_id, p.user_id, p.isp_name
+  FROM participants p
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
 ),
 stays AS (
   SELECT m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
     m.error_code, m.class, m.is_replica, m.n, last_value(i.user_id ORDER BY i.start_time) AS stay_user
   FROM moments m
-  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE' AND user_id IS NOT NULL) i
+  LEFT JOIN present i
     ON i.stage_arn = m.stage_arn AND i.session_id = m.session_id AND i.participant_id = m.participant_id
     AND i.start_time <= m.event_time
   GROUP BY m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,
@@ -71,5 +92,5 @@ SELECT k.account_id, k.region, k.stage_arn, k.stage_name, k.session_id, k.partic
   coalesce(p.isp_name, '(unknown)') AS isp,
   k.event_time, k.event, k.error_code, k.class, k.is_replica
 FROM (SELECT *, unnest(generate_series(1, n)) AS number FROM known) k
-LEFT JOIN participants p
+LEFT JOIN listed p
   ON p.stage_arn = k.stage_arn AND p.session_id = k.session_id AND p.participant_id = k.participant_id

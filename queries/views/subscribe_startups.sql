@@ -40,16 +40,22 @@ subscribed AS (
   JOIN selected s USING (date, stage_arn, session_id)
   WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
 ),
+spans AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time
+  FROM intervals i
+  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  WHERE i.kind IN ('PRESENCE', 'PUBLISH')
+),
 -- What came before each subscription: its subscriber, its publisher, and where the publisher has no interval here, the
 -- replication that brought it.
 followed AS (
   SELECT u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica,
     u.start_time, max(j.start_time) AS joined_at, coalesce(max(p.start_time), max(r.start_time)) AS remote_at
   FROM subscribed u
-  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PRESENCE') j
+  LEFT JOIN (SELECT * FROM spans WHERE kind = 'PRESENCE') j
     ON j.stage_arn = u.stage_arn AND j.session_id = u.session_id AND j.participant_id = u.participant_id
     AND j.start_time <= u.start_time + INTERVAL '1 second'
-  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'PUBLISH') p
+  LEFT JOIN (SELECT * FROM spans WHERE kind = 'PUBLISH') p
     ON p.stage_arn = u.stage_arn AND p.session_id = u.session_id AND p.participant_id = u.remote_participant_id
     AND p.start_time <= u.start_time + INTERVAL '1 second' AND p.end_time >= u.start_time - INTERVAL '1 second'
   LEFT JOIN (SELECT * FROM intervals WHERE kind = 'REPLICATION') r

@@ -131,8 +131,13 @@ impl Tables {
         }
     }
 
+    /// Where a table lies.
+    pub(super) fn url(&self, table: Table) -> Result<url::Url, LakeError> {
+        self.place.table_url(table)
+    }
+
     fn builder(&self, table: Table) -> Result<DeltaTableBuilder, LakeError> {
-        let url = self.place.table_url(table)?;
+        let url = self.url(table)?;
         Ok(DeltaTableBuilder::from_url(url.clone())
             .map_err(|source| LakeError::open(table, source))?
             .with_storage_backend(Arc::clone(&self.store), url))

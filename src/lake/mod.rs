@@ -24,6 +24,7 @@ pub mod place;
 pub mod publish;
 pub mod register;
 pub mod running;
+mod scan;
 pub mod snapshot;
 pub mod staging;
 pub mod store;

@@ -13,6 +13,7 @@ use super::LakeError;
 use super::delta::Tables;
 use super::place::Place;
 use super::register::{self, Versions};
+use super::scan::Scan;
 use super::tables::Table;
 
 /// A state of the lake that does not change under its reader. Tables are opened when they are asked for.
@@ -51,18 +52,23 @@ impl Snapshot {
         self.tables.open(table, version).await
     }
 
-    /// A table of this state as DataFusion reads it.
+    /// A table of this state as DataFusion reads it: partition values and texts as such, since dictionaries and views
+    /// would show in every result.
     ///
     /// # Errors
     /// Where its log can't be read.
     pub async fn provider(&self, table: Table) -> Result<Arc<dyn TableProvider>, LakeError> {
         let opened = self.open(table).await?;
         let state = opened.snapshot().map_err(|source| LakeError::open(table, source))?;
-        // Partition values as plain text: dictionaries would show in every result.
-        let config = DeltaScanConfig::new().with_wrap_partition_values(false);
-        let scan = DeltaScanNext::new(Arc::new(state.snapshot().clone()), config)
+        let mut config = DeltaScanConfig::new().with_wrap_partition_values(false);
+        config.schema_force_view_types = false;
+        let delta = DeltaScanNext::new(Arc::new(state.snapshot().clone()), config)
             .map_err(|source| LakeError::Plan { table, source: Box::new(source) })?;
-        Ok(Arc::new(scan))
+        let url = self.tables.url(table)?;
+        let log = state.log_data();
+        let scan = Scan::new(&url, delta.schema(), table.partition_names(), log.iter())
+            .map_err(|source| LakeError::Plan { table, source: Box::new(source) })?;
+        Ok(scan.map_or_else(|| Arc::new(delta) as _, |scan| Arc::new(scan) as _))
     }
 
     async fn register(&self) -> Result<&(DeltaTable, Versions), LakeError> {

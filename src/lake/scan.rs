@@ -1,0 +1,240 @@
+//! A table of a snapshot as the engine reads it: its files, with what the log says of each.
+//!
+//! The engine then opens only files that may hold what is asked for. That is known late as well: once a join has read
+//! the sessions that a report is about, files of other days and sessions are left unopened.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, DFSchema, DataFusionError, ScalarValue, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use deltalake_core::kernel::LogicalFileView;
+use object_store::path::Path;
+use serde::Deserialize;
+use serde_json::Value;
+use url::{Position, Url};
+
+/// A table in one state: its files.
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// The columns in the table's order.
+    schema: SchemaRef,
+    /// The columns of the files, then those of the partitions.
+    columns: TableSchema,
+    store: ObjectStoreUrl,
+    files: Vec<PartitionedFile>,
+}
+
+impl Scan {
+    /// The files of a table at a URL. `None` where a file has rows that are marked as deleted, or lies elsewhere: no
+    /// program of ours writes such.
+    pub(super) fn new(
+        url: &Url,
+        schema: SchemaRef,
+        partition_names: &[&str],
+        files: impl Iterator<Item = LogicalFileView>,
+    ) -> Result<Option<Self>, DataFusionError> {
+        let (partitions, data): (Vec<FieldRef>, Vec<FieldRef>) = schema
+            .fields()
+            .iter()
+            .cloned()
+            .partition(|it| partition_names.contains(&it.name().as_str()));
+        let columns = TableSchema::builder(Arc::new(Schema::new(data)))
+            .with_table_partition_cols(partitions)
+            .build();
+        let root = Path::from_url_path(url.path())?;
+        let mut scanned = Vec::new();
+        for file in files {
+            if file.deletion_vector_descriptor().is_some() || file.path().contains("://") {
+                return Ok(None);
+            }
+            scanned.push(partitioned_file(&root, &columns, &file)?);
+        }
+        let store = ObjectStoreUrl::parse(&url[..Position::BeforePath])?;
+        Ok(Some(Self { schema, columns, store, files: scanned }))
+    }
+
+    /// Places of the table's columns in [`Self::columns`].
+    fn projected(&self, projection: Option<&Vec<usize>>) -> Result<Vec<usize>, DataFusionError> {
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        let columns = self.columns.table_schema();
+        let place = |index: &usize| Ok(columns.index_of(self.schema.field(*index).name())?);
+        projection.unwrap_or(&all).iter().map(place).collect()
+    }
+
+    /// The files whose partitions the filters leave.
+    fn selected(
+        &self,
+        state: &dyn Session,
+        filters: &[Expr],
+    ) -> Result<Vec<PartitionedFile>, DataFusionError> {
+        let Some(filter) =
+            conjunction(filters.iter().filter(|it| self.is_of_partitions(it)).cloned())
+        else {
+            return Ok(self.files.clone());
+        };
+        let partitions = self.partitions()?;
+        let schema = DFSchema::try_from(partitions.schema())?;
+        let chosen = state.create_physical_expr(filter, &schema)?.evaluate(&partitions)?;
+        let chosen = chosen.into_array(partitions.num_rows())?;
+        let chosen: &BooleanArray = as_boolean_array(&chosen)?;
+        let files = self.files.iter().zip(chosen);
+        Ok(files.filter(|(_, it)| *it == Some(true)).map(|(file, _)| file.clone()).collect())
+    }
+
+    /// Whether a filter looks at nothing but the values of partitions.
+    fn is_of_partitions(&self, filter: &Expr) -> bool {
+        let names: Vec<&str> =
+            self.columns.table_partition_cols().iter().map(|it| it.name().as_str()).collect();
+        let columns = filter.column_refs();
+        !columns.is_empty()
+            && columns.iter().all(|column| names.contains(&column.name()))
+            && !filter.is_volatile()
+    }
+
+    /// The values of each file's partition, a row for each file.
+    fn partitions(&self) -> Result<RecordBatch, DataFusionError> {
+        let fields = self.columns.table_partition_cols();
+        let column = |index: usize| {
+            ScalarValue::iter_to_array(
+                self.files.iter().map(|file| file.partition_values[index].clone()),
+            )
+        };
+        let columns = (0..fields.len()).map(column).collect::<Result<_, _>>()?;
+        let schema = Schema::new(fields.iter().cloned().collect::<Vec<_>>());
+        Ok(RecordBatch::try_new(Arc::new(schema), columns)?)
+    }
+}
+
+#[async_trait]
+impl TableProvider for Scan {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    /// Files and groups of rows are left out, not each row.
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>, DataFusionError> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        let projected = self.projected(projection)?;
+        let files = if self.files.is_empty() { vec![] } else { self.selected(state, filters)? };
+        if files.is_empty() {
+            let schema = self.columns.table_schema().project(&projected)?;
+            return Ok(Arc::new(EmptyExec::new(Arc::new(schema))));
+        }
+        let options = state.table_options().parquet.clone();
+        let mut source =
+            ParquetSource::new(self.columns.clone()).with_table_parquet_options(options);
+        if let Some(filter) = conjunction(filters.to_vec()) {
+            let schema = DFSchema::try_from(Arc::clone(self.columns.table_schema()))?;
+            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
+        }
+        let partitions = state.config().target_partitions();
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_statistics(statistics_of_all(self.columns.table_schema(), &files))
+            .with_file_groups(FileGroup::new(files).split_files(partitions))
+            .with_projection_indices(Some(projected))?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+fn partitioned_file(
+    root: &Path,
+    columns: &TableSchema,
+    file: &LogicalFileView,
+) -> Result<PartitionedFile, DataFusionError> {
+    let path = root.parts().chain(file.object_store_path().parts()).collect::<Path>();
+    let named = file.partition_values_map();
+    let values = columns.table_partition_cols().iter().map(|column| {
+        match named.get(column.name()).cloned().flatten() {
+            Some(value) => ScalarValue::try_from_string(value, column.data_type()),
+            None => ScalarValue::try_from(column.data_type()),
+        }
+    });
+    let size = u64::try_from(file.size()).unwrap_or_default();
+    let scanned = PartitionedFile::new(path.as_ref(), size)
+        .with_partition_values(values.collect::<Result<_, _>>()?);
+    Ok(scanned.with_statistics(Arc::new(statistics(columns.file_schema(), file))))
+}
+
+/// How much there is to read.
+fn statistics_of_all(schema: &Schema, files: &[PartitionedFile]) -> Statistics {
+    let rows = files.iter().map(|file| match &file.statistics {
+        Some(statistics) => statistics.num_rows,
+        None => Precision::Absent,
+    });
+    let bytes = files.iter().filter_map(|file| usize::try_from(file.object_meta.size).ok());
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = rows.fold(Precision::Exact(0), |sum, n| sum.add(&n));
+    statistics.total_byte_size = Precision::Inexact(bytes.sum());
+    statistics
+}
+
+/// What a log says of a file, as far as it is used.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Said {
+    num_records: Option<usize>,
+    min_values: HashMap<String, Value>,
+    max_values: HashMap<String, Value>,
+}
+
+/// Rows, and between which texts the ids of a file lie. Texts may be cut short, so that they are bounds alone.
+fn statistics(schema: &Schema, file: &LogicalFileView) -> Statistics {
+    let said: Said = file.stats().and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
+    let mut statistics = Statistics::new_unknown(schema);
+    statistics.num_rows = said.num_records.map_or(Precision::Absent, Precision::Exact);
+    for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
+        let bound =
+            |values: &HashMap<String, Value>| text(field.data_type(), values.get(field.name()));
+        if let (Some(min), Some(max)) = (bound(&said.min_values), bound(&said.max_values)) {
+            *column = ColumnStatistics {
+                min_value: Precision::Inexact(min),
+                max_value: Precision::Inexact(max),
+                ..ColumnStatistics::new_unknown()
+            };
+        }
+    }
+    statistics
+}
+
+fn text(kind: &DataType, value: Option<&Value>) -> Option<ScalarValue> {
+    let value = value?.as_str()?.to_owned();
+    match kind {
+        DataType::Utf8 => Some(ScalarValue::Utf8(Some(value))),
+        DataType::Utf8View => Some(ScalarValue::Utf8View(Some(value))),
+        _ => None,
+    }
+}
