@@ -17,10 +17,15 @@ pub(crate) async fn open(common: &Common) -> Result<Lake, Failure> {
     Ok(Lake::of(place(common).await?))
 }
 
+/// What `--lake` says.
+pub(crate) fn address(lake: &Path) -> Result<Address, Failure> {
+    Address::parse(lake).map_err(|error| Failure::from(error).usage())
+}
+
 /// The place that `--lake` names. A folder asks nothing of AWS.
 pub(crate) async fn place(common: &Common) -> Result<Place, Failure> {
     let path: &Path = &common.lake;
-    let (bucket, prefix) = match Address::parse(path)? {
+    let (bucket, prefix) = match address(path)? {
         Address::Folder(path) => return Ok(Place::folder(&path)?),
         Address::Bucket { bucket, prefix } => (bucket, prefix),
     };

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::args::{Common, SchemaArgs};
 use super::error::Failure;
+use super::lake::address;
 use super::output::Output;
 
 /// Prints what was asked for.
@@ -29,7 +30,7 @@ pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result
         return Ok(Exit::Done);
     }
     if args.iam {
-        print_policy(&Address::parse(&common.lake)?, output)?;
+        print_policy(&address(&common.lake)?, output)?;
         return Ok(Exit::Done);
     }
     let tables = match &args.table {
@@ -47,10 +48,9 @@ pub(crate) fn run(common: &Common, args: &SchemaArgs, output: &Output) -> Result
     Ok(Exit::Done)
 }
 
-/// Where the lake is, for whoever stands in another folder. It need not be there yet.
-/// The lake as other engines name it: a URL of S3, or an absolute path.
+/// The lake as other engines name it, which need not be there yet: a URL of S3, or an absolute path.
 fn location(lake: &Path) -> Result<String, Failure> {
-    let path = match Address::parse(lake)? {
+    let path = match address(lake)? {
         Address::Folder(path) => path,
         Address::Bucket { bucket, prefix } => {
             return Ok(format!("s3://{bucket}/{prefix}").trim_end_matches('/').to_owned());

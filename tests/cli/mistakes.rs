@@ -77,7 +77,7 @@ fn a_lake_that_can_be_none_fails_with_the_next_step() {
     assert_eq!(bed.server.calls().attempts_n(), 0);
     collect("file/below").exits(1).says(&["error: cannot", "file/below", "caused by: "]);
     collect("/proc/lake").exits(1).says(&["error: cannot", "/proc/lake", "caused by: "]);
-    collect("gs://bucket/prefix").exits(1).says(&["error: ", "`gs://bucket/prefix`", "hint: "]);
+    collect("gs://bucket/prefix").exits(2).says(&["error: ", "`gs://bucket/prefix`", "hint: "]);
     let query = |lake: &str| bed.ivsight(&["query", "--lake", lake, "select * from sessions"]);
     query("file").exits(1).says(&["is a file, not a folder"]);
     query("nowhere").exits(1).says(&[
@@ -164,4 +164,21 @@ fn sql_that_makes_no_sense_fails_where_it_stands() {
     }
     let ran = bed.query(&["error-codes", "--from", "someday"]).exits(2);
     ran.says(&["error: ", "`from`", "`someday`"]);
+}
+
+#[test]
+fn a_lake_that_is_no_address_is_refused_before_anything_is_asked() {
+    let bed = TestBed::of(Scenario::Small);
+    for lake in ["s3:/my-bucket/x", "s3://", "s3://My_Bucket/x", "https://my-bucket/x"] {
+        for args in [
+            &["collect"][..],
+            &["status"],
+            &["query", "select 1 from events"],
+            &["schema", "--iam"],
+        ] {
+            let ran = bed.ivsight(&[args, &["--lake", lake]].concat()).exits(2);
+            ran.says(&[&format!("`{lake}` is neither"), "hint: name a folder or `s3://"]);
+        }
+    }
+    assert_eq!(bed.server.calls().log.len(), 0);
 }

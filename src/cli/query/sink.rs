@@ -37,12 +37,8 @@ enum Out {
     Pager(Pager),
     File {
         file: BufWriter<File>,
-        aside: PathBuf,
-        path: PathBuf,
-    },
-    /// A pipe or a device, which no file may take the place of.
-    Special {
-        file: BufWriter<File>,
+        /// The name that it is written under; none for a pipe or a device, which no file may take the place of.
+        aside: Option<PathBuf>,
         path: PathBuf,
     },
 }
@@ -81,9 +77,7 @@ impl Sink {
     /// The format of the next result.
     fn format(&self) -> Result<Format, Failure> {
         let named = match &self.out {
-            Out::File { path, .. } | Out::Special { path, .. } => {
-                path.extension().and_then(|name| name.to_str())
-            }
+            Out::File { path, .. } => path.extension().and_then(|name| name.to_str()),
             _ => None,
         };
         let automatic = named.and_then(|name| name.parse().ok()).unwrap_or(if self.is_terminal() {
@@ -113,7 +107,7 @@ impl Sink {
         match self.out {
             Out::Stdout(_) => io::stdout().is_terminal(),
             Out::Pager(_) => true,
-            Out::File { .. } | Out::Special { .. } => false,
+            Out::File { .. } => false,
         }
     }
 
@@ -134,7 +128,7 @@ impl Sink {
         let out: &mut (dyn Write + Send) = match &mut self.out {
             Out::Stdout(out) => out,
             Out::Pager(pager) => pager,
-            Out::File { file, .. } | Out::Special { file, .. } => file,
+            Out::File { file, .. } => file,
         };
         let mut out = Clearing { out, bar: is_terminal.then_some(bar) };
         match render::render(&answer.schema, answer.batches, &options, &mut out).await {
@@ -151,9 +145,8 @@ impl Sink {
             Out::Pager(pager) => Ok(pager.finish()?),
             Out::File { file, aside, path } => file
                 .flush()
-                .and_then(|()| std::fs::rename(aside, &path))
+                .and_then(|()| aside.take().map_or(Ok(()), |aside| std::fs::rename(aside, &path)))
                 .map_err(|error| unwritable(path, error)),
-            Out::Special { file, path } => file.flush().map_err(|error| unwritable(path, error)),
         }
     }
 }
@@ -163,18 +156,18 @@ fn begun(path: PathBuf) -> io::Result<Out> {
     let mut aside = path.clone().into_os_string();
     aside.push(".partial");
     let aside = PathBuf::from(aside);
-    Ok(Out::File { file: BufWriter::new(File::create(&aside)?), aside, path })
+    Ok(Out::File { file: BufWriter::new(File::create(&aside)?), aside: Some(aside), path })
 }
 
 fn special(path: &Path) -> io::Result<Out> {
     let file = File::options().write(true).open(path)?;
-    Ok(Out::Special { file: BufWriter::new(file), path: path.to_owned() })
+    Ok(Out::File { file: BufWriter::new(file), aside: None, path: path.to_owned() })
 }
 
 /// What was not finished is not left behind.
 impl Drop for Sink {
     fn drop(&mut self) {
-        if let Out::File { aside, .. } = &self.out {
+        if let Out::File { aside: Some(aside), .. } = &self.out {
             let _ = std::fs::remove_file(aside);
         }
     }
