@@ -330,9 +330,10 @@ fn regular_expression(globs: &[&str]) -> String {
     format!("^({})$", alternatives.join("|"))
 }
 
+/// Space around a glob is none of it: a shell that reads an id off a line of CSV has the line's end with it.
 fn glob_expression(glob: &str) -> String {
     let mut expression = String::with_capacity(glob.len());
-    for c in glob.chars() {
+    for c in glob.trim().chars() {
         match c {
             '*' => expression.push_str(".*"),
             '?' => expression.push('.'),

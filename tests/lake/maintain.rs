@@ -17,7 +17,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::{keys, several_runs};
-use crate::support::{LakeFiles, LiveFile, Ran, Running, TestBed, copy, take_back};
+use crate::support::{LakeFiles, LiveFile, Ran, Running, TestBed, almost_same, copy, take_back};
 
 const TABLES: [&str; 7] =
     ["events", "intervals", "participants", "replicas", "sessions", "stages", "runs"];
@@ -65,10 +65,15 @@ pub(super) fn scattered() -> TestBed {
     bed
 }
 
+/// Reports that between them read each of the large tables.
+const REPORTS: [&str; 3] = ["attendance", "session-health", "token-exchanges"];
+
 #[test]
-fn compacting_leaves_the_rows_and_fewer_files_and_the_next_has_nothing_to_do() {
+fn compacting_leaves_rows_and_reports_and_fewer_files_and_the_next_has_nothing_to_do() {
     let bed = scattered();
     let lake = bed.lake();
+    let told = || REPORTS.map(|name| bed.query(&[name, "--format", "json"]).exits(0).json());
+    let told_before = told();
     let (before, before_n) = (rows(&lake), files_n(&lake));
     on_lake(&bed, &["verify"]).exits(0);
     let done = on_lake(&bed, &["compact", "--json"]).exits(0).json();
@@ -79,6 +84,10 @@ fn compacting_leaves_the_rows_and_fewer_files_and_the_next_has_nothing_to_do() {
     assert!(lake.files("events", u64::MAX).len() <= days);
     assert_eq!(lake.files("runs", u64::MAX).len(), 1);
     on_lake(&bed, &["verify"]).exits(0);
+    for ((name, before), after) in REPORTS.iter().zip(told_before).zip(told()) {
+        assert!(!before.as_array().unwrap().is_empty(), "{name} has no rows");
+        assert!(almost_same(&after, &before), "{name}: {after:#} instead of {before:#}");
+    }
     // Rows did not change, and whoever follows the changes of a table is told so.
     let newest = lake.commits("events").pop().unwrap();
     for action in &newest.actions {

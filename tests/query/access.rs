@@ -197,3 +197,21 @@ async fn evidence_names_place_and_time() {
     assert!(of("user_changed").ends_with("c cid -> kid"), "{}", of("user_changed"));
     assert!(of("many_isps").ends_with(" Net, Tel"), "{}", of("many_isps"));
 }
+
+#[tokio::test]
+async fn a_stay_across_midnight_counts_on_both_days() {
+    let of = |isp: &str| json!({"isp_name": isp});
+    let lake = alpha()
+        .participant("alpha", "st-1", "d1", of("Net"))
+        .participant("alpha", "st-1", "d2", of("Tel"))
+        .participant("alpha", "st-1", "d3", of("Fon"))
+        .interval(p("d1"), "PRESENCE", ["09:10:00", "09:20:00"], user("dan"))
+        .interval(p("d2"), "PRESENCE", ["09:30:00", "10:30:00"], user("dan"))
+        .interval(p("d3"), "PRESENCE", ["10:40:00", "10:50:00"], user("dan"));
+    let columns = ["signal", "times_n", "participants_n", "isps_n"];
+    let in_one = report(lake.clone(), "identity", &[], &columns).await;
+    assert_eq!(in_one, [[json!("many_isps"), json!(1), json!(3), json!(3)]]);
+    // It is midnight at 10:00:00 UTC there.
+    let in_two = report(lake, "identity", &[("tz", "Pacific/Kiritimati")], &columns).await;
+    assert_eq!(in_two, [[json!("many_isps"), json!(2), json!(3), json!(2)]]);
+}

@@ -166,6 +166,7 @@ async fn stages_and_sessions_are_chosen_by_name_glob_or_arn() {
         &[("stage", arn.as_str())],
         &[("stage", "nobody"), ("stage", "?eta")],
         &[("session", "st-9")],
+        &[("session", "st-9\r")],
     ] {
         assert_eq!(report(lake(), "error-codes", given, &columns).await, only_beta, "{given:?}");
     }

@@ -13,6 +13,6 @@ pub(crate) use bed::{Ran, Running, TestBed, signal};
 pub(crate) use budget::{asked, budget, counts};
 pub(crate) use clock::HurriedClock;
 pub(crate) use files::{Commit, LakeFiles, LiveFile, copy, take_back};
-pub(crate) use rows::{assert_same, only, text};
+pub(crate) use rows::{almost_same, assert_same, only, text};
 pub(crate) use s3::{BUCKET, KEY, S3Server};
 pub(crate) use truth::{Fate, Settled};

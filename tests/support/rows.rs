@@ -37,3 +37,25 @@ pub(crate) fn assert_same(what: &str, actual: &[Value], expected: &[Value]) {
     }
     assert_eq!(actual.len(), expected.len(), "{what}: number of rows");
 }
+
+/// Whether two answers are the same but for the last digits of a sum, which depend on its order.
+pub(crate) fn almost_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            (one - other).abs() <= 1e-9 * (1.0 + one.abs())
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| almost_same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .zip(other)
+                    .all(|((a, one), (b, other))| a == b && almost_same(one, other))
+        }
+        (one, other) => one == other,
+    }
+}
