@@ -30,7 +30,7 @@ fn a_bucket_that_is_not_there_is_said_to_be_missing() {
     let bed = smallest();
     let ran = bed.collect(&["--lake", "s3://no-such-bucket/x"]).exits(1);
     ran.says(&["s3://no-such-bucket/", "NoSuchBucket", "hint: create the bucket"]);
-    let ran = bed.ivsight(&["status", "--lake", "gs://bucket/x"]).exits(1);
+    let ran = bed.ivsight(&["status", "--lake", "gs://bucket/x"]).exits(2);
     ran.says(&["`gs://bucket/x` is neither a folder nor `s3://BUCKET/PREFIX`", "hint:"]);
 }
 
