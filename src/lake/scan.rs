@@ -216,25 +216,17 @@ fn statistics(schema: &Schema, file: &LogicalFileView) -> Statistics {
     let said: Said = file.stats().and_then(|it| serde_json::from_str(&it).ok()).unwrap_or_default();
     let mut statistics = Statistics::new_unknown(schema);
     statistics.num_rows = said.num_records.map_or(Precision::Absent, Precision::Exact);
-    for (field, column) in schema.fields().iter().zip(&mut statistics.column_statistics) {
+    let texts = schema.fields().iter().zip(&mut statistics.column_statistics);
+    for (field, column) in texts.filter(|(field, _)| field.data_type() == &DataType::Utf8) {
         let bound =
-            |values: &HashMap<String, Value>| text(field.data_type(), values.get(field.name()));
+            |values: &HashMap<String, Value>| Some(values.get(field.name())?.as_str()?.to_owned());
         if let (Some(min), Some(max)) = (bound(&said.min_values), bound(&said.max_values)) {
             *column = ColumnStatistics {
-                min_value: Precision::Inexact(min),
-                max_value: Precision::Inexact(max),
+                min_value: Precision::Inexact(ScalarValue::from(min)),
+                max_value: Precision::Inexact(ScalarValue::from(max)),
                 ..ColumnStatistics::new_unknown()
             };
         }
     }
     statistics
-}
-
-fn text(kind: &DataType, value: Option<&Value>) -> Option<ScalarValue> {
-    let value = value?.as_str()?.to_owned();
-    match kind {
-        DataType::Utf8 => Some(ScalarValue::Utf8(Some(value))),
-        DataType::Utf8View => Some(ScalarValue::Utf8View(Some(value))),
-        _ => None,
-    }
 }
