@@ -94,8 +94,9 @@ fn expiring(bed: &TestBed, times: usize) {
 #[test]
 fn credentials_that_end_in_the_middle_end_the_run_with_what_it_has() {
     let bed = TestBed::few();
-    expiring(&bed, 5);
-    let mut command = bed.collector(&["--profile", "fading"]);
+    expiring(&bed, 12);
+    // One call after the other: calls at the same time share what was asked for.
+    let mut command = bed.collector(&["--profile", "fading", "--tps", "10"]);
     command.env("PATH", "/usr/bin:/bin");
     let ran = Ran::to_end(&mut command);
     let ran = ran.exits(3).says(&["the credentials no longer serve", "aws sso login"]);
