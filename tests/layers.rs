@@ -64,7 +64,7 @@ fn libraries_keep_to_their_layer() {
         ("aws_sdk_ivsrealtime", vec!["api"]),
         ("aws_config", vec!["api"]),
         ("deltalake_core", vec!["lake"]),
-        ("datafusion", vec!["query", "lake/snapshot.rs"]),
+        ("datafusion", vec!["query", "lake/snapshot/"]),
         ("axum", vec!["sim"]),
         ("clap", vec!["cli"]),
         ("clap_complete", vec!["cli"]),

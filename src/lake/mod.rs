@@ -24,7 +24,6 @@ pub mod place;
 pub mod publish;
 pub mod register;
 pub mod running;
-mod scan;
 pub mod snapshot;
 pub mod staging;
 pub mod store;

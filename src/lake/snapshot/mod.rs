@@ -1,5 +1,7 @@
 //! One state of the whole lake: `sessions` at its newest version, the data tables at the versions that its commit names,
-//! the others at their newest.
+//! the others at their newest. [`scan`] is a table of it as the engine reads it: here alone does the lake know the engine.
+
+mod scan;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,11 +11,11 @@ use deltalake_core::DeltaTable;
 use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use tokio::sync::OnceCell;
 
+use self::scan::Scan;
 use super::LakeError;
 use super::delta::Tables;
 use super::place::Place;
 use super::register::{self, Versions};
-use super::scan::Scan;
 use super::tables::Table;
 
 /// A state of the lake that does not change under its reader. Tables are opened when they are asked for.
