@@ -6,7 +6,7 @@
 --   "Sessions that touch the period, whole.",
 --   "benign is expected of this service, warning costs accuracy, error makes numbers wrong.",
 -- ]
--- uses = ["sessions", "intervals", "events"]
+-- uses = ["selected_sessions", "intervals", "events"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "max_per_1k", type = "float", default = "1", help = "More errors than this per 1,000 events are bad." },
@@ -25,16 +25,7 @@
 -- ]
 -- chart = { kind = "bar", x = "kind", y = "n", series = "severity" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-kinds (kind, severity) AS (
+WITH kinds (kind, severity) AS (
   VALUES ('orphan_stop', 'warning'), ('late_stop', 'benign'), ('double_start', 'benign'), ('zero_length', 'benign'),
     ('tie_resolved_by_lookahead', 'benign'), ('tie_ambiguous', 'warning'), ('join_without_left', 'warning'),
     ('left_without_join', 'warning'), ('media_outside_join', 'warning'), ('event_outside_session', 'warning'),
@@ -46,7 +37,7 @@ spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
     coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
-  JOIN selected s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 -- Told in a way that no event should be.
 odd AS (
@@ -68,7 +59,7 @@ odd AS (
         'B_FRAME_PRESENT', 'INVALID_INPUT', 'INVALID_PROTOCOL', 'INVALID_STREAM_KEY', 'REUSE_OF_STREAM_KEY',
         'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
     FROM events e
-    JOIN selected s USING (date, stage_arn, session_id)
+    JOIN selected_sessions s USING (date, stage_arn, session_id)
   ) AS told
   WHERE event_time IS NULL OR name IS NULL OR to_itself OR is_unknown
 ),
@@ -79,7 +70,7 @@ stops AS (
     CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
       WHEN 'REPLICATION_STOPPED' THEN coalesce(e.destination_stage_arn, '') ELSE '' END AS counterpart
   FROM events e
-  JOIN selected s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name IN ('LEFT', 'PUBLISH_STOPPED', 'SUBSCRIBE_STOPPED', 'REPLICATION_STOPPED') AND e.event_time IS NOT NULL
     AND NOT (e.name = 'REPLICATION_STOPPED' AND e.destination_stage_arn IS NOT DISTINCT FROM e.stage_arn)
 ),
@@ -122,7 +113,7 @@ found AS (
   WHERE kind IS NOT NULL
 ),
 total AS (
-  SELECT count(*) AS events_n FROM events JOIN selected s USING (date, stage_arn, session_id)
+  SELECT count(*) AS events_n FROM events JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 counted AS (
   SELECT kind, count(*) AS n,

@@ -6,13 +6,13 @@
 --   "Details (GetParticipant) are asked for those that published alone, unless the collector was told otherwise: of details, n is of those that were asked.",
 --   "Sessions that touch the period, whole.",
 -- ]
--- uses = ["sessions", "participants", "events"]
+-- uses = ["selected_sessions", "participants", "dimensions", "events"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
---   { name = "by", type = "text", default = "none", choices = ["none", "sdk", "protocol"], help = "What to group by." },
+--   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
 -- ]
 -- columns = [
---   { name = "dimension", type = "text", help = "What --by asks for; all without it. Events are those of such participants." },
+--   { name = "dimension", type = "text", help = "What --by asks for, in the order of its choices; all without it. Events are those of such participants." },
 --   { name = "field", type = "text", help = "The field, or what was looked at." },
 --   { name = "n", type = "integer", unit = "n", help = "Looked at." },
 --   { name = "null_n", type = "integer", unit = "n", help = "Of these, unknown, or not so." },
@@ -24,27 +24,18 @@
 -- ]
 -- chart = { kind = "bar", x = "field", y = "null_rate" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-people AS (
-  SELECT p.*, CASE $by WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
-      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)') ELSE 'all' END AS dimension
+WITH people AS (
+  SELECT p.*, coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
 ),
 -- One row for each moment of a participant.
 told AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, count(*) AS n,
     count(*) FILTER (WHERE e.occurrence > 0) AS repeated_n
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   GROUP BY e.stage_arn, e.session_id, e.participant_id, e.event_time
 ),
 told_by AS (

@@ -10,14 +10,14 @@
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
 -- note = "a lower bound: network errors of the client and bad token signatures leave no event"
--- uses = ["attempts", "participants"]
+-- uses = ["attempts", "dimensions"]
 -- shared = ["stage", "session", "from", "to", "bucket", "tz", "replicas", "limit"]
 -- params = [
---   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
+--   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
 -- ]
 -- columns = [
 --   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
---   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
+--   { name = "dimension", type = "text", help = "What --by asks for, in the order of its choices; all without it." },
 --   { name = "action", type = "text", help = "join, publish or subscribe." },
 --   { name = "attempts_n", type = "integer", unit = "n", help = "Starts, and errors while it was not up." },
 --   { name = "attempt_failures_n", type = "integer", unit = "n", help = "Of these, the errors." },
@@ -58,18 +58,9 @@ WITH by_participant AS (
 tried AS (
   SELECT a.*,
     bucket_start(a.first_attempt, $bucket, $tz) AS bucket,
-    CASE $by
-      WHEN 'stage' THEN coalesce(a.stage_name, a.stage_arn)
-      WHEN 'session' THEN a.session_id
-      WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
-      WHEN 'os' THEN coalesce(p.os_name, '(unknown)')
-      WHEN 'browser' THEN coalesce(p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), ''), '(unknown)')
-      WHEN 'isp' THEN coalesce(p.isp_name, '(unknown)')
-      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)')
-      ELSE 'all'
-    END AS dimension
+    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM by_participant a
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
   WHERE a.attempts_n > 0
     AND ($from IS NULL OR a.first_attempt >= $from)
     AND ($to IS NULL OR a.first_attempt < $to)

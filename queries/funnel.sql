@@ -9,15 +9,15 @@
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
 -- note = "rates of success are upper bounds: network errors of the client and bad token signatures leave no event"
--- uses = ["attempts", "sessions", "participants", "intervals", "events"]
+-- uses = ["attempts", "selected_sessions", "participants", "dimensions", "intervals", "events"]
 -- shared = ["stage", "session", "from", "to", "replicas", "limit"]
 -- params = [
---   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
+--   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
 --   { name = "sustain", type = "duration", default = "30s", help = "Media are sustained after so long, publishing and watching taken together." },
 --   { name = "clean", type = "duration", default = "10s", help = "Who leaves within this time after an error does not leave cleanly." },
 -- ]
 -- columns = [
---   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
+--   { name = "dimension", type = "text", help = "What --by asks for, in the order of its choices; all without it." },
 --   { name = "role", type = "text", help = "publisher or viewer." },
 --   { name = "step_no", type = "integer", help = "Counted from 1." },
 --   { name = "step", type = "text", help = "tried, joined, media_tried, media_started, sustained or clean_exit." },
@@ -37,21 +37,12 @@
 -- ]
 -- chart = { kind = "bar", x = "step", y = "of_first", series = "dimension" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name, start_time AS session_start
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
 -- Who is listed has tried, whatever its events say.
-listed AS (
+WITH listed AS (
   SELECT p.account_id, p.region, p.date, p.stage_arn, p.session_id, p.participant_id, p.first_join_time,
     p.replication_type = 'REPLICA' AS is_replica
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 ),
 tries AS (
   SELECT account_id, region, date, stage_arn, session_id, participant_id,
@@ -68,14 +59,14 @@ stays AS (
     max(i.end_time) AS left_at, last_value(i.end_reason ORDER BY i.end_time, i.start_time) AS end_reason,
     bool_or(i.end_reason = 'OPEN') AS is_open, bool_or(i.replica) AS is_replica
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE'
   GROUP BY i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id
 ),
 media AS (
   SELECT account_id, region, date, stage_arn, session_id, participant_id, start_time, end_time
   FROM intervals
-  JOIN selected USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions USING (account_id, region, date, stage_arn, session_id)
   WHERE kind IN ('PUBLISH', 'SUBSCRIBE')
 ),
 edges AS (
@@ -140,7 +131,7 @@ people AS (
     CASE WHEN s.end_reason = 'EXPLICIT' AND x.participant_id IS NULL THEN s.left_at END AS clean_at,
     coalesce(s.is_open, false) AS is_live
   FROM everyone e
-  JOIN selected c ON c.stage_arn = e.stage_arn AND c.session_id = e.session_id
+  JOIN selected_sessions c ON c.stage_arn = e.stage_arn AND c.session_id = e.session_id
   LEFT JOIN listed l ON l.stage_arn = e.stage_arn AND l.session_id = e.session_id
     AND l.participant_id = e.participant_id
   LEFT JOIN tries t ON t.stage_arn = e.stage_arn AND t.session_id = e.session_id
@@ -154,18 +145,9 @@ people AS (
 ),
 placed AS (
   SELECT m.*, CASE WHEN m.publishes THEN 'publisher' ELSE 'viewer' END AS role,
-    CASE $by
-      WHEN 'stage' THEN coalesce(m.stage_name, m.stage_arn)
-      WHEN 'session' THEN m.session_id
-      WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
-      WHEN 'os' THEN coalesce(p.os_name, '(unknown)')
-      WHEN 'browser' THEN coalesce(p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), ''), '(unknown)')
-      WHEN 'isp' THEN coalesce(p.isp_name, '(unknown)')
-      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)')
-      ELSE 'all'
-    END AS dimension
+    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM people m
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
   WHERE ($replicas = 'include' OR m.is_replica = ($replicas = 'only'))
     AND ($from IS NULL OR m.tried_at >= $from)
     AND ($to IS NULL OR m.tried_at < $to)

@@ -8,7 +8,7 @@
 --   "When a token expires is known only after an exchange: who never exchanged one is not in past_expiry.",
 --   "isp and os are those last known of a participant, where its details were read.",
 -- ]
--- uses = ["sessions", "presence", "participants", "token_exchanges"]
+-- uses = ["selected_sessions", "presence", "participants", "token_exchanges"]
 -- shared = ["stage", "session", "from", "to", "tz", "limit"]
 -- params = [
 --   { name = "ghost", type = "duration", default = "60s", help = "Two participants of one person that overlap for no longer are one device that reconnected." },
@@ -29,16 +29,7 @@
 -- ]
 -- chart = { kind = "bar", x = "person", y = "times_n", series = "signal" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-here AS (
+WITH here AS (
   SELECT * FROM presence WHERE identified AND NOT is_replica AND NOT quarantined AND duration_s > 0
 ),
 -- How many participants each is on a stage, and on how many stages at once.
@@ -110,7 +101,7 @@ overlapping AS (
 listed AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.isp_name, p.os_name
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 ),
 days AS (
   SELECT i.person, unnest(buckets(i.clip_start, i.clip_end, '1d', $tz)) AS day,

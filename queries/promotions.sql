@@ -6,7 +6,7 @@
 --   "Exchanges whose capabilities are not told are left out: what they changed is unknown.",
 --   "Times are whole seconds: what happened in the second of the exchange is 0 s away.",
 -- ]
--- uses = ["sessions", "token_exchanges", "intervals"]
+-- uses = ["selected_sessions", "token_exchanges", "intervals"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "grace", type = "duration", default = "5s", help = "Who may no longer publish must have stopped after so long." },
@@ -31,16 +31,7 @@
 -- ]
 -- chart = { kind = "dot", x = "at", y = "to_live_s", series = "kind" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-chained AS (
+WITH chained AS (
   SELECT *,
     -- One participant after the other: a partition for each would take many times as long.
     CASE WHEN lead(participant_id) OVER session = participant_id THEN lead(event_time) OVER session END AS next_at
@@ -57,7 +48,7 @@ exchanged AS (
 spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind IN ('PRESENCE', 'PUBLISH')
 ),
 -- The stay and the publishing around each exchange, in one pass.

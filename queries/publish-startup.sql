@@ -8,15 +8,15 @@
 --   "Times are whole seconds (resolution_s): differences of a second are 0 to 1.",
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
--- uses = ["startups", "participants"]
+-- uses = ["startups", "dimensions"]
 -- shared = ["stage", "session", "from", "to", "bucket", "tz", "replicas", "limit"]
 -- params = [
---   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
+--   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
 --   { name = "intent", type = "duration", default = "30s", help = "Who first publishes later than this after joining did not mean to at once." },
 -- ]
 -- columns = [
 --   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
---   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
+--   { name = "dimension", type = "text", help = "What --by asks for, in the order of its choices; all without it." },
 --   { name = "connections_n", type = "integer", unit = "n", help = "Connections that joined in the period." },
 --   { name = "published_n", type = "integer", unit = "n", help = "Of these, published, also late." },
 --   { name = "within_1s_n", type = "integer", unit = "n", help = "Published within 1 s, and on time." },
@@ -42,18 +42,9 @@
 WITH placed AS (
   SELECT c.outcome, c.startup_s,
     bucket_start(c.joined_at, $bucket, $tz) AS bucket,
-    CASE $by
-      WHEN 'stage' THEN coalesce(c.stage_name, c.stage_arn)
-      WHEN 'session' THEN c.session_id
-      WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
-      WHEN 'os' THEN coalesce(p.os_name, '(unknown)')
-      WHEN 'browser' THEN coalesce(p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), ''), '(unknown)')
-      WHEN 'isp' THEN coalesce(p.isp_name, '(unknown)')
-      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)')
-      ELSE 'all'
-    END AS dimension
+    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM startups c
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
   WHERE $replicas = 'include' OR c.is_replica = ($replicas = 'only')
 ),
 timed AS (

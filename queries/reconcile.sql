@@ -6,7 +6,7 @@
 --   "Listings may disagree with events for a while even at the service: a few percent need not be a fault of the lake.",
 --   "Sessions that touch the period, whole; participants whose events were fetched. Replicas are left out, but for replica_row and replica_source.",
 -- ]
--- uses = ["sessions", "participants", "intervals", "events", "replication"]
+-- uses = ["selected_sessions", "sessions", "participants", "intervals", "events", "replication"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "max_bad", type = "float", default = "0.05", help = "A larger share than this is bad." },
@@ -26,18 +26,9 @@
 -- ]
 -- chart = { kind = "bar", x = "check", y = "bad_rate" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-whole AS (
+WITH whole AS (
   SELECT s.account_id, s.region, s.date, s.stage_arn, s.session_id, f.start_time, f.end_time, f.participants_n, f.events_n
-  FROM selected s
+  FROM selected_sessions s
   JOIN sessions f USING (account_id, region, date, stage_arn, session_id)
   WHERE f.collection = 'COMPLETE' AND f.pruned_at IS NULL
 ),

@@ -8,7 +8,7 @@
 --   "A lower bound: network errors of the client leave no event.",
 -- ]
 -- note = "a lower bound: network errors of the client and bad token signatures leave no event"
--- uses = ["errors", "events", "sessions"]
+-- uses = ["errors", "events", "selected_sessions", "sessions"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -31,16 +31,7 @@
 -- ]
 -- chart = { kind = "bar", x = "error_code", y = "recovery_rate", series = "action" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-failures AS (
+WITH failures AS (
   SELECT stage_arn, session_id, participant_id, event, coalesce(remote_participant_id, '') AS remote, event_time,
     error_code, count(*) AS n
   FROM errors
@@ -52,7 +43,7 @@ failures AS (
 starts AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name, e.remote_participant_id
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')
 ),
 followed AS (

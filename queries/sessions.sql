@@ -7,7 +7,7 @@
 --   "participant_min is the sum over participants: a person with two devices counts twice.",
 --   "Replicas are counted apart (replicas_in_n), except where --replicas says otherwise.",
 -- ]
--- uses = ["sessions", "presence", "publishing", "subscriptions", "changes", "errors", "participants", "replication", "health"]
+-- uses = ["selected_sessions", "presence", "publishing", "subscriptions", "changes", "errors", "participants", "replication", "health"]
 -- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
 -- params = [
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
@@ -46,16 +46,7 @@
 -- ]
 -- chart = { kind = "bar", x = "session", y = "participant_min", series = "label" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-here AS (
+WITH here AS (
   SELECT stage_arn, session_id, participant_id, person, identified, clip_start, clip_end, start_time, duration_s,
     starts_n, is_open, synthetic_start, anomalies_n,
     max(clip_end) OVER (
@@ -111,7 +102,7 @@ failures AS (
 copies AS (
   SELECT p.stage_arn, p.session_id, count(DISTINCT p.participant_id) AS replicas_in_n
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE p.replication_type = 'REPLICA'
   GROUP BY p.stage_arn, p.session_id
 ),

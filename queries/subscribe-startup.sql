@@ -8,14 +8,14 @@
 --   "Times are whole seconds (resolution_s): differences of a second are 0 to 1.",
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
--- uses = ["subscribe_startups", "participants"]
+-- uses = ["subscribe_startups", "dimensions"]
 -- shared = ["stage", "session", "from", "to", "bucket", "tz", "limit"]
 -- params = [
---   { name = "by", type = "text", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by." },
+--   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
 -- ]
 -- columns = [
 --   { name = "bucket", type = "timestamp", help = "The start of the bucket; NULL where no --bucket is given." },
---   { name = "dimension", type = "text", help = "What --by asks for; all without it." },
+--   { name = "dimension", type = "text", help = "What --by asks for, in the order of its choices; all without it." },
 --   { name = "remote_is_replica", type = "boolean", help = "The publishers are replicas of some on other stages." },
 --   { name = "subs_n", type = "integer", unit = "n", help = "First subscriptions to a publishing." },
 --   { name = "matched_n", type = "integer", unit = "n", help = "Of these, with a known start of the publishing: what the others are of." },
@@ -36,18 +36,9 @@
 WITH placed AS (
   SELECT u.remote_is_replica, u.latency_s, u.clock_negative,
     bucket_start(u.start_time, $bucket, $tz) AS bucket,
-    CASE $by
-      WHEN 'stage' THEN coalesce(u.stage_name, u.stage_arn)
-      WHEN 'session' THEN u.session_id
-      WHEN 'sdk' THEN coalesce(p.sdk_version, '(unknown)')
-      WHEN 'os' THEN coalesce(p.os_name, '(unknown)')
-      WHEN 'browser' THEN coalesce(p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), ''), '(unknown)')
-      WHEN 'isp' THEN coalesce(p.isp_name, '(unknown)')
-      WHEN 'protocol' THEN coalesce(p.protocol, '(unknown)')
-      ELSE 'all'
-    END AS dimension
+    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM subscribe_startups u
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
 ),
 summed AS (
   SELECT bucket, dimension, remote_is_replica,

@@ -5,7 +5,7 @@
 -- caveats = [
 --   "Times are whole seconds: what shares a tie_id happened in one second, in an order that nobody knows.",
 -- ]
--- uses = ["sessions", "intervals", "errors", "token_exchanges"]
+-- uses = ["selected_sessions", "intervals", "errors", "token_exchanges"]
 -- shared = ["stage", "from", "to", "limit"]
 -- params = [
 --   { name = "session", type = "globs", required = true, help = "The session; must be given." },
@@ -30,16 +30,7 @@
 -- ]
 -- chart = { kind = "gantt", x = "start", y = "dur_s", series = "lane" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-items AS (
+WITH items AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, coalesce(i.user_id, i.participant_id) AS person,
     CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' WHEN 'SUBSCRIBE' THEN 'subscribe'
       ELSE 'replication' END AS lane,
@@ -47,7 +38,7 @@ items AS (
     i.start_time, i.end_time, i.end_reason, CAST(NULL AS VARCHAR) AS detail,
     nullif(array_to_string(i.anomalies, ','), '') AS anomaly
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE ($to IS NULL OR i.start_time < $to) AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)
   UNION ALL
   SELECT stage_arn, session_id, participant_id, participant_id AS person, 'error' AS lane,

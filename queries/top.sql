@@ -7,7 +7,7 @@
 --   "isp, os, browser, sdk, protocol and attributes are those last known of a participant, where its details were read: (unknown) holds the others.",
 --   "Sessions, persons and participants can't be added up over rows where one of them stands in several.",
 -- ]
--- uses = ["sessions", "presence", "person_errors", "participants"]
+-- uses = ["selected_sessions", "presence", "person_errors", "participants"]
 -- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
 -- params = [
 --   { name = "what", type = "text", default = "stage", choices = ["stage", "person", "isp", "os", "browser", "sdk", "protocol", "attribute:*"], help = "What to rank; attribute:KEY ranks the values of one of your own attributes." },
@@ -30,16 +30,7 @@
 -- ]
 -- chart = { kind = "bar", x = "value", y = "hours" }
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-facts AS (
+WITH facts AS (
   SELECT stage_arn, stage_name, session_id, participant_id, person, duration_s, 0 AS errors_n,
     CASE WHEN is_open THEN 1 ELSE 0 END AS open_n, CASE WHEN synthetic_start THEN 1 ELSE 0 END AS synth_n,
     CASE WHEN anomalies_n > 0 THEN 1 ELSE 0 END AS anomaly_n
@@ -57,7 +48,7 @@ facts AS (
 listed AS (
   SELECT p.*
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 ),
 named AS (
   SELECT f.*, CASE WHEN $what = 'stage' THEN f.stage_arn END AS ranked_arn,

@@ -148,6 +148,18 @@ async fn a_wrong_parameter_is_named() {
     assert!(error.hint().unwrap().contains("`replicas`, `limit`, `recover`"), "{error:?}");
     let error = engine.run_canned(query, &arguments(&[("replicas", "some")])).await.unwrap_err();
     assert!(error.to_string().ends_with("choose exclude, include, only"), "{error}");
+    let query = library.find("failure-rates").unwrap();
+    for (by, reason) in [
+        (
+            "os,system",
+            "can't be `system`: choose none, stage, session, sdk, os, browser, isp, protocol",
+        ),
+        ("os,none", "can't be `none`: it stands alone, and others were given with it"),
+        ("", "can't be ``: choose none, stage, session, sdk, os, browser, isp, protocol"),
+    ] {
+        let error = engine.run_canned(query, &arguments(&[("by", by)])).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("the parameter `by` {reason}"));
+    }
     let error = library.find("eror-code").unwrap_err();
     assert_eq!(error.hint().unwrap(), "did you mean `error-codes`?");
     let error = library.choose("replication-durations", &mut arguments(&[("by", "node")]));

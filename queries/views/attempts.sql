@@ -6,7 +6,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Whole sessions that touch the period: filter on first_attempt for what began in it.",
 -- ]
--- uses = ["sessions", "intervals", "events", "participants"]
+-- uses = ["selected_sessions", "intervals", "events", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -28,22 +28,13 @@
 --   { name = "is_open", type = "boolean", help = "The session had not ended when the evidence ends." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name, end_time IS NULL AS is_open
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-spans AS (
+WITH spans AS (
   SELECT i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id, i.start_time, i.end_time,
     i.starts_n, i.user_id, i.replica,
     CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' ELSE 'subscribe' END AS action,
     coalesce(i.remote_participant_id, '') AS remote
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
 ),
 failures AS (
@@ -53,7 +44,7 @@ failures AS (
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
     e.replica
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
 ),
 classified AS (
@@ -96,7 +87,7 @@ SELECT a.account_id, a.region, a.date, a.stage_arn, s.stage_name, a.session_id, 
     ELSE a.replica OR coalesce(p.replication_type = 'REPLICA', false) END AS is_replica,
   a.first_attempt, a.first_start, a.starts_n, a.failures_n, a.mid_stream_n,
   a.starts_n + a.failures_n AS attempts_n,
-  s.is_open
+  s.session_end IS NULL AS is_open
 FROM summed a
-JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)

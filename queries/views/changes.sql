@@ -5,7 +5,7 @@
 -- caveats = [
 --   "What begins and what ends in one moment is summed: a hand-over does not count twice. What has no length is left out.",
 -- ]
--- uses = ["sessions", "intervals"]
+-- uses = ["selected_sessions", "intervals"]
 -- shared = ["stage", "session", "from", "to", "replicas", "open"]
 -- params = [
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
@@ -23,17 +23,8 @@
 --   { name = "subscribed_n", type = "integer", unit = "n", help = "More subscriptions, or fewer." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
 -- One pass over the intervals, whatever their kind.
-spans AS (
+WITH spans AS (
   SELECT s.account_id, s.region, i.stage_arn, s.stage_name, i.session_id,
     greatest(i.start_time, $from) AS clip_start, least(i.end_time, $to) AS clip_end,
     CASE WHEN i.kind = 'PRESENCE' THEN 1 ELSE 0 END AS present_n,
@@ -41,7 +32,7 @@ spans AS (
     CASE WHEN i.kind = 'PUBLISH' AND i.replica THEN 1 ELSE 0 END AS replicas_publishing_n,
     CASE WHEN i.kind = 'SUBSCRIBE' THEN 1 ELSE 0 END AS subscribed_n
   FROM intervals i
-  JOIN selected s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind IN ('PRESENCE', 'PUBLISH', 'SUBSCRIBE')
     AND ($to IS NULL OR i.start_time < $to)
     AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)

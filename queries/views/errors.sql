@@ -5,7 +5,7 @@
 -- caveats = [
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 -- ]
--- uses = ["sessions", "events", "intervals", "participants"]
+-- uses = ["selected_sessions", "events", "intervals", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -25,16 +25,7 @@
 --   { name = "is_replica", type = "boolean", help = "The participant is a replica; for SUBSCRIBE_ERROR, the remote is." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-failures AS (
+WITH failures AS (
   SELECT e.account_id, e.region, e.stage_arn, s.stage_name, e.session_id, e.participant_id, e.event_time,
     e.name AS event,
     e.remote_participant_id, e.error_code, e.replica, e.occurrence,
@@ -42,7 +33,7 @@ failures AS (
     CASE e.name WHEN 'JOIN_ERROR' THEN 'JOINED' ELSE replace(e.name, '_ERROR', '_STARTED') END AS start_name,
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name LIKE '%\_ERROR'
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time < $to)
@@ -51,7 +42,7 @@ starts AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name,
     CASE e.name WHEN 'SUBSCRIBE_STARTED' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE (e.name = 'JOINED' OR e.name LIKE '%\_STARTED')
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time <= $to + arrow_cast(CAST($recover * 1e6 AS BIGINT), 'Duration(Microsecond)'))
@@ -60,7 +51,7 @@ spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time,
     CASE i.kind WHEN 'SUBSCRIBE' THEN coalesce(i.remote_participant_id, '') ELSE '' END AS remote
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
     AND ($from IS NULL OR i.end_time >= $from)
     AND ($to IS NULL OR i.start_time < $to)
@@ -68,7 +59,7 @@ spans AS (
 replicas_here AS (
   SELECT p.stage_arn, p.session_id, p.participant_id
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE p.replication_type = 'REPLICA'
 ),
 classified AS (

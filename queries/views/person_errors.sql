@@ -7,7 +7,7 @@
 --   "An error names no user: the person is who the last TOKEN_EXCHANGED before it made the participant, else whom the first after it replaced, else that of its last stay before it, else of the listing.",
 --   "isp is the one last known of a participant, where its details were read.",
 -- ]
--- uses = ["sessions", "errors", "events", "intervals", "participants"]
+-- uses = ["selected_sessions", "errors", "events", "intervals", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -28,16 +28,7 @@
 --   { name = "is_replica", type = "boolean", help = "The participant is a replica; for SUBSCRIBE_ERROR, the remote is." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-moments AS (
+WITH moments AS (
   -- What is equal is one row, with its number.
   SELECT account_id, region, stage_arn, stage_name, session_id, participant_id, event_time, event, error_code, class,
     is_replica, count(*) AS n
@@ -49,19 +40,19 @@ exchanges AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.new_token['expiration_time'] AS expires_after,
     e.previous_token['user_id'] AS user_before, e.new_token['user_id'] AS user_after
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name = 'TOKEN_EXCHANGED'
 ),
 present AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.user_id, i.start_time
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND i.user_id IS NOT NULL
 ),
 listed AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.user_id, p.isp_name
   FROM participants p
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 ),
 stays AS (
   SELECT m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,

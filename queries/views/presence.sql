@@ -5,7 +5,7 @@
 -- caveats = [
 --   "duration_s, clip_start and clip_end are of what lies between --from and --to; start_time and end_time are whole.",
 -- ]
--- uses = ["sessions", "intervals"]
+-- uses = ["selected_sessions", "intervals"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
@@ -35,15 +35,6 @@
 --   { name = "publisher", type = "boolean", help = "The participant ever published in this session." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-)
 SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id, 
   coalesce(i.user_id, i.participant_id) AS person,
   i.user_id IS NOT NULL AS identified,
@@ -61,7 +52,7 @@ SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, 
   i.replica AS is_replica,
   i.publisher
 FROM intervals i
-JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 WHERE i.kind = 'PRESENCE'
   AND ($to IS NULL OR i.start_time < $to)
   AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)

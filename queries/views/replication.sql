@@ -6,7 +6,7 @@
 --   "Where --from or --to cut a replication, start, end and every duration are of the part that is left.",
 --   "What the journal adds is known only of replications that this program was asked for, and matched by stages, participant and time.",
 -- ]
--- uses = ["sessions", "stages", "intervals", "participants", "replication_requests"]
+-- uses = ["selected_sessions", "sessions", "stages", "intervals", "participants", "replication_requests"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -41,19 +41,10 @@
 --   { name = "stopped_by", type = "text", help = "STOP: a stop by this program. PUBLISHER_LEFT: the publisher stopped. WINDOW: it did not come back in time. NULL: not known." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-spans AS (
+WITH spans AS (
   SELECT i.*, s.stage_name, coalesce(i.destination_stage_arn, '') AS destination
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'REPLICATION'
     -- What a destination tells of itself is the same replication once more.
     AND (i.destination_stage_arn IS DISTINCT FROM i.stage_arn)

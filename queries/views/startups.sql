@@ -6,7 +6,7 @@
 --   "Connections that joined in the period; what they did later counts too.",
 --   "Times are whole seconds: a start in the second of JOINED, or one second before it, is 0.",
 -- ]
--- uses = ["sessions", "intervals", "events"]
+-- uses = ["selected_sessions", "intervals", "events"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "intent", type = "duration", default = "30s", help = "Who first publishes later than this after joining did not mean to at once." },
@@ -27,23 +27,14 @@
 --   { name = "outcome", type = "text", help = "on_time, late_intent (after --param intent, or after being promoted), failed (errors and no start), no_attempt, or pending (neither, and not over)." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-connected AS (
+WITH connected AS (
   SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
     coalesce(i.user_id, i.participant_id) AS person, i.replica AS is_replica,
     i.start_time AS joined_at, i.end_time AS left_at, i.end_reason = 'OPEN' AS is_open, i.synthetic_start,
     -- One participant after the other: a partition for each would take many times as long.
     CASE WHEN lead(i.participant_id) OVER session = i.participant_id THEN lead(i.start_time) OVER session END AS next_at
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE'
   WINDOW session AS (PARTITION BY i.stage_arn, i.session_id ORDER BY i.participant_id, i.start_time, i.end_time)
 ),
@@ -58,13 +49,13 @@ joined AS (
 marks AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.start_time AS at, 'published' AS mark
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PUBLISH'
   UNION ALL
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time AS at,
     CASE e.name WHEN 'PUBLISH_ERROR' THEN 'failed' ELSE 'promoted' END AS mark
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name = 'PUBLISH_ERROR'
     OR (e.name = 'TOKEN_EXCHANGED'
       AND array_has(e.new_token['capabilities'], 'PUBLISH')

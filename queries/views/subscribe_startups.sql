@@ -6,7 +6,7 @@
 --   "Only the first subscription to each publishing: later ones are not new.",
 --   "Times are whole seconds.",
 -- ]
--- uses = ["sessions", "intervals"]
+-- uses = ["selected_sessions", "intervals"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -24,26 +24,17 @@
 --   { name = "clock_negative", type = "boolean", help = "It was negative, and is taken for 0." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-subscribed AS (
+WITH subscribed AS (
   SELECT i.date, i.stage_arn, i.session_id, i.participant_id, i.remote_participant_id,
     coalesce(i.user_id, i.participant_id) AS person, i.replica AS remote_is_replica, i.start_time
   FROM intervals i
-  JOIN selected s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
 ),
 spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind IN ('PRESENCE', 'PUBLISH')
 ),
 -- What came before each subscription: its subscriber, its publisher, and where the publisher has no interval here, the
@@ -80,7 +71,7 @@ measured AS (
     CASE WHEN u.remote_at IS NOT NULL THEN CAST(u.start_time - greatest(u.remote_at, u.joined_at) AS BIGINT) / 1e6 END
       AS raw_s
   FROM firsts u
-  JOIN selected s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE ($from IS NULL OR u.start_time >= $from)
     AND ($to IS NULL OR u.start_time < $to)
 )

@@ -6,7 +6,7 @@
 --   "What the service does not tell is unknown, not empty: the difference is NULL.",
 --   "A token without attributes can't be told from one of which none are told.",
 -- ]
--- uses = ["sessions", "events"]
+-- uses = ["selected_sessions", "events"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -35,16 +35,7 @@
 --   { name = "occurrence", type = "integer", help = "0, 1, ... among otherwise equal exchanges." },
 -- ]
 
-WITH selected AS (
-  -- A day of slack: events may lie outside of their session.
-  SELECT account_id, region, date, stage_arn, session_id, stage_name
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to + INTERVAL '1 day')
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from - INTERVAL '1 day')
-),
-exchanges AS (
+WITH exchanges AS (
   SELECT e.account_id, e.region, e.date, e.stage_arn, s.stage_name, e.session_id, e.participant_id, e.event_time,
     e.occurrence,
     e.previous_token['capabilities'] AS capabilities_before,
@@ -56,7 +47,7 @@ exchanges AS (
     e.previous_token['expiration_time'] AS expires_before,
     e.new_token['expiration_time'] AS expires_after
   FROM events e
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name = 'TOKEN_EXCHANGED'
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time < $to)

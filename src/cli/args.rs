@@ -234,7 +234,7 @@ pub(crate) struct Query {
     /// Width of a bucket: 15m, 6h, 1d, 1w, 1mo
     #[arg(long, value_name = "WIDTH")]
     pub(crate) bucket: Option<String>,
-    /// What to group by
+    /// What to group by; several with commas between, where the query takes them
     #[arg(long, value_name = "DIMENSION")]
     pub(crate) by: Option<String>,
     /// What to do with replicas

@@ -68,12 +68,8 @@ fn show(canned: &Canned, output: &Output) -> io::Result<()> {
     output.result("\nparameters")?;
     for param in &header.params {
         let default = param.default.as_ref().map_or(String::new(), |text| format!(" [{text}]"));
-        let value = if param.choices.is_empty() {
-            param.kind.example().to_owned()
-        } else {
-            param.choices.join("|")
-        };
-        output.result(&format!("  {} {value}{default}  {}", param.name, param.help))?;
+        let (name, value) = (&param.name, param.example());
+        output.result(&format!("  {name} {value}{default}  {}", param.help))?;
     }
     output.result("\ncolumns")?;
     for column in &header.columns {

@@ -19,6 +19,9 @@ use crate::times;
 pub enum Kind {
     /// Any text.
     Text,
+    /// Some of the choices, with commas between, or given several times. The statement gets them as one text, with
+    /// commas between, each once, in the order of the header. The default stands alone.
+    Choices,
     /// Texts in which `*` stands for anything and `?` for one character; may be given several times.
     /// The statement gets one regular expression for all of them, for use with `~`, or NULL.
     Globs,
@@ -46,6 +49,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Choices => "choices",
             Self::Globs => "globs",
             Self::Integer => "integer",
             Self::Float => "float",
@@ -63,6 +67,7 @@ impl Kind {
     pub fn example(self) -> &'static str {
         match self {
             Self::Text => "TEXT",
+            Self::Choices => "A,B",
             Self::Globs => "GLOB",
             Self::Integer => "N",
             Self::Float => "NUMBER",
@@ -78,7 +83,9 @@ impl Kind {
     /// The type in SQL that a placeholder is cast to, so that a plan can be made before there is a value.
     pub(super) fn sql_type(self) -> SqlType {
         match self {
-            Self::Text | Self::Globs | Self::Bucket | Self::Zone => SqlType::Varchar(None),
+            Self::Text | Self::Choices | Self::Globs | Self::Bucket | Self::Zone => {
+                SqlType::Varchar(None)
+            }
             Self::Integer => SqlType::BigInt(None),
             Self::Float | Self::Duration => {
                 SqlType::Double(datafusion::sql::sqlparser::ast::ExactNumberInfo::None)
@@ -91,7 +98,9 @@ impl Kind {
 
     fn null(self) -> ScalarValue {
         match self {
-            Self::Text | Self::Globs | Self::Bucket | Self::Zone => ScalarValue::Utf8(None),
+            Self::Text | Self::Choices | Self::Globs | Self::Bucket | Self::Zone => {
+                ScalarValue::Utf8(None)
+            }
             Self::Integer => ScalarValue::Int64(None),
             Self::Float | Self::Duration => ScalarValue::Float64(None),
             Self::Boolean => ScalarValue::Boolean(None),
@@ -103,7 +112,7 @@ impl Kind {
     /// Reads a value.
     fn read(self, text: &str, now: Timestamp) -> Result<ScalarValue, String> {
         Ok(match self {
-            Self::Text | Self::Rates => ScalarValue::from(text),
+            Self::Text | Self::Choices | Self::Rates => ScalarValue::from(text),
             Self::Bucket => Width::read(text).map(|_| ScalarValue::from(text))?,
             Self::Zone => read_zone(text).map(|_| ScalarValue::from(text.trim()))?,
             Self::Globs => ScalarValue::from(regular_expression(&[text])),
@@ -169,6 +178,16 @@ impl Parameter {
         self.choices.is_empty() || self.choices.iter().any(admits)
     }
 
+    /// What a value looks like, for a person.
+    #[must_use]
+    pub fn example(&self) -> String {
+        match self.kind {
+            _ if self.choices.is_empty() => self.kind.example().to_owned(),
+            Kind::Choices => format!("{},...", self.choices.join("|")),
+            _ => self.choices.join("|"),
+        }
+    }
+
     /// The value that the statement gets.
     pub(super) fn value(
         &self,
@@ -183,6 +202,9 @@ impl Parameter {
         };
         let texts: Vec<&str> = match given {
             [] => self.default.iter().map(String::as_str).collect(),
+            given if self.kind == Kind::Choices => {
+                given.iter().flat_map(|text| text.split(',')).map(str::trim).collect()
+            }
             given => given.iter().map(String::as_str).collect(),
         };
         for text in &texts {
@@ -197,10 +219,25 @@ impl Parameter {
             }
             [] => Ok(self.kind.null()),
             globs if self.kind == Kind::Globs => Ok(ScalarValue::from(regular_expression(globs))),
+            chosen if self.kind == Kind::Choices => {
+                self.listed(chosen).map(ScalarValue::from).map_err(|text| {
+                    invalid(text, "it stands alone, and others were given with it".to_owned())
+                })
+            }
             [path] if self.kind == Kind::Rates => rates::read(Path::new(path)),
             [text] => self.kind.read(text, now).map_err(|reason| invalid(text, reason)),
             [.., last] => Err(invalid(last, "it was given a value already".to_owned())),
         }
+    }
+
+    /// What was chosen as one text, or the choice that would have to stand alone.
+    fn listed<'a>(&self, chosen: &[&'a str]) -> Result<String, &'a str> {
+        let alone = chosen.iter().find(|text| self.default.as_deref() == Some(**text));
+        if let (Some(alone), false) = (alone, chosen.len() == 1) {
+            return Err(alone);
+        }
+        let listed = self.choices.iter().filter(|choice| chosen.contains(&choice.as_str()));
+        Ok(listed.map(String::as_str).collect::<Vec<_>>().join(","))
     }
 }
 

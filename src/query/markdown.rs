@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::arguments::Kind;
 use super::functions::FUNCTIONS;
 use super::header::{ColumnSpec, Header};
 use super::library::{Canned, Library};
@@ -88,7 +89,8 @@ fn parameters(page: &mut String, header: &Header) {
         let kind = if parameter.choices.is_empty() {
             parameter.kind.name().to_owned()
         } else {
-            parameter.choices.join(", ")
+            let choices = parameter.choices.join(", ");
+            if parameter.kind == Kind::Choices { format!("some of {choices}") } else { choices }
         };
         let default = parameter.default.as_deref().unwrap_or_default();
         let help = cell(&parameter.help);

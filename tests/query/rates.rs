@@ -72,6 +72,24 @@ async fn a_participant_belongs_to_the_period_in_which_it_first_tried() {
     assert_eq!(found, [[json!("publish"), json!(2), json!(0)]], "its start comes after the period");
 }
 
+#[tokio::test]
+async fn several_dimensions_stand_in_the_order_of_their_choices() {
+    let lake = troubled()
+        .participant("alpha", "st-1", "storm", json!({"os_name": "iOS"}))
+        .participant("alpha", "st-1", "late", json!({"os_name": "iOS"}))
+        .participant("alpha", "st-1", "fine", json!({"os_name": null}));
+    let columns = ["dimension", "action", "attempts_n"];
+    let found = report(lake, "failure-rates", &[("by", "os, stage,os")], &columns).await;
+    let row =
+        |dimension: &str, action: &str, n: i64| vec![json!(dimension), json!(action), json!(n)];
+    let expected = [
+        row("alpha, (unknown)", "publish", 1),
+        row("alpha, (unknown)", "subscribe", 1),
+        row("alpha, iOS", "publish", 7),
+    ];
+    assert_eq!(found, expected);
+}
+
 /// Nine connections of 10:00:00 to 10:30:00, and a replica's.
 fn starting() -> Lake {
     let mut lake = alpha();

@@ -10,12 +10,13 @@ use super::{Figures, Week, agree, count, float, percentile, stamp};
 
 pub(super) fn check(week: &Week) {
     error_codes(week);
-    for dimension in ["none", "stage", "browser", "isp"] {
+    for dimension in ["none", "stage", "browser", "isp", "session,os,protocol"] {
         failure_rates(week, dimension);
     }
     publish_startup(week, "none");
     publish_startup(week, "stage");
     publish_startup(week, "protocol");
+    publish_startup(week, "stage,sdk");
     subscribe_startup(week, "none");
     subscribe_startup(week, "stage");
     token_exchanges(week);
@@ -60,7 +61,7 @@ fn failure_rates(week: &Week, dimension: &str) {
             if starts + failures == 0 {
                 continue;
             }
-            let key = vec![person.dimension(dimension), action.name().to_owned()];
+            let key = vec![person.dimensions(dimension), action.name().to_owned()];
             let figures = expected.entry(key).or_insert_with(|| vec![0.0; 6]);
             figures[0] += count(starts + failures);
             figures[1] += count(failures);
@@ -153,7 +154,7 @@ impl Startups {
 fn publish_startup(week: &Week, dimension: &str) {
     let mut startups: BTreeMap<Vec<String>, Startups> = BTreeMap::new();
     for person in week.natives().filter(|person| !person.present.is_empty()) {
-        startups.entry(vec![person.dimension(dimension)]).or_default().add(person);
+        startups.entry(vec![person.dimensions(dimension)]).or_default().add(person);
     }
     let expected = startups.into_iter().map(|(key, startups)| (key, startups.values())).collect();
     let numbers = [
@@ -194,7 +195,7 @@ fn subscribe_startup(week: &Week, dimension: &str) {
             if start.is_some() && !seen.insert((remote.clone(), start)) {
                 continue;
             }
-            let key = vec![person.dimension(dimension), replica.to_string()];
+            let key = vec![person.dimensions(dimension), replica.to_string()];
             let figures = expected.entry(key).or_insert_with(|| vec![0.0; 3]);
             figures[0] += 1.0;
             let Some(start) = start else { continue };

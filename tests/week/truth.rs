@@ -177,6 +177,10 @@ impl Person {
     }
 
     /// What reports group it by.
+    pub(super) fn dimensions(&self, by: &str) -> String {
+        by.split(',').map(|by| self.dimension(by)).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn dimension(&self, by: &str) -> String {
         let told = |of: fn(&Details) -> Option<&String>| {
             self.details.as_ref().and_then(of).filter(|text| !text.is_empty())

@@ -90,12 +90,7 @@ pub(super) fn query(canned: &Canned) -> Answer {
         .map(|(what, name, help)| [what.to_owned(), name.to_owned(), help]);
     let parameters = header.params.iter().map(|parameter| {
         let default = parameter.default.as_ref().map_or(String::new(), |it| format!(" [{it}]"));
-        let value = if parameter.choices.is_empty() {
-            parameter.kind.example().to_owned()
-        } else {
-            parameter.choices.join("|")
-        };
-        let name = format!("{}={value}", parameter.name);
+        let name = format!("{}={}", parameter.name, parameter.example());
         ["parameter".to_owned(), name, format!("{}{default}", parameter.help)]
     });
     let columns = header

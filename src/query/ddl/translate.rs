@@ -148,7 +148,7 @@ impl Translation<'_> {
             }
             Kind::Integer | Kind::Float => number(default.clone()),
             Kind::Boolean => boolean(default == "true"),
-            Kind::Text | Kind::Globs | Kind::Bucket | Kind::Zone => {
+            Kind::Text | Kind::Choices | Kind::Globs | Kind::Bucket | Kind::Zone => {
                 Expr::value(Value::SingleQuotedString(default.clone()))
             }
             Kind::Timestamp => return Err(format!("`{name}` is a time")),
