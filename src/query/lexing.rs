@@ -107,6 +107,18 @@ pub fn is_whole(text: &str) -> bool {
     }
 }
 
+/// Where the last line begins, if it is a command that was typed before the statement above it had its `;`. Lines that
+/// begin with a dot are none: a name may go on there.
+#[must_use]
+pub fn command_amid(text: &str) -> Option<usize> {
+    let line = text.trim_end().rfind('\n')? + 1;
+    let command = line + text[line..].find(|c: char| !c.is_whitespace())?;
+    let is_word = words(text).iter().any(|word| word.range.start == command);
+    let is_amid =
+        matches!(pieces(&text[..line]).last(), Some(Piece::Statement { is_ended: false, .. }));
+    (is_word && is_amid && text[command..].starts_with('\\')).then_some(line)
+}
+
 /// Reads statements up to a command, which is no SQL; after it the words are counted anew. Gives what was read, in bytes.
 fn read_pieces<'a>(text: &'a str, offset: usize, pieces: &mut Vec<Piece<'a>>) -> usize {
     let mut open: Option<Range<usize>> = None;
@@ -291,6 +303,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_command_amid_a_statement_is_the_last_line_alone() {
+        for (text, command) in [
+            ("select 1\n\\q", "\\q"),
+            ("select 1\n  \\x\n", "  \\x\n"),
+            ("\\x\nselect 1;\nselect 'a\nb',\n\\d events", "\\d events"),
+        ] {
+            assert_eq!(command_amid(text).map(|at| &text[at..]), Some(command), "{text}");
+        }
+        for text in [
+            "",
+            "\\q",
+            "select 1 \\q",
+            "select 1;\n\\q",
+            "select '\n\\q",
+            "select 1 /*\n\\q",
+            "select 1\n\\q\n, 2",
+            "select s\n.quit",
+        ] {
+            assert_eq!(command_amid(text), None, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_covered_by_its_words(text in "(\\PC|[\\n\\t'\"$;/*\\\\.-]){0,60}") {
@@ -300,7 +335,7 @@ mod tests {
                 end = word.range.end;
             }
             prop_assert_eq!(end, text.len());
-            let _ = is_whole(&text);
+            let _ = (is_whole(&text), command_amid(&text));
         }
 
         #[test]

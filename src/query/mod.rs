@@ -42,7 +42,7 @@ pub use error::{Error, Position};
 pub use functions::{FUNCTIONS, Function};
 pub use header::{Chart, ChartKind, ColumnKind, ColumnSpec, Header};
 pub use lake_source::LakeSource;
-pub use lexing::{Piece, Word, WordKind, is_whole, pieces, words};
+pub use lexing::{Piece, Word, WordKind, command_amid, is_whole, pieces, words};
 pub use library::{Canned, Library};
 pub use options::Options;
 pub use reading::{ReadSoFar, Reading};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use ivsight::query::{WordKind, words};
 use reedline::{
-    Color, ColumnarMenu, Completer, CompletionResult, DefaultHinter, Emacs, FileBackedHistory,
-    Highlighter, KeyCode, KeyModifiers, MenuBuilder, Prompt, PromptEditMode, PromptHistorySearch,
-    PromptHistorySearchStatus, Reedline, ReedlineEvent, ReedlineMenu, Signal, Span, StyledText,
-    Suggestion, ValidationResult, Validator, default_emacs_keybindings,
+    Color, ColumnarMenu, Completer, CompletionResult, DefaultHinter, EditCommand, Emacs,
+    FileBackedHistory, Highlighter, KeyCode, KeyModifiers, MenuBuilder, Prompt, PromptEditMode,
+    PromptHistorySearch, PromptHistorySearchStatus, Reedline, ReedlineEvent, ReedlineMenu, Signal,
+    Span, StyledText, Suggestion, ValidationResult, Validator, default_emacs_keybindings,
 };
 
 use super::super::error::Failure;
@@ -62,6 +62,11 @@ impl Editor {
             lines = lines.with_highlighter(Box::new(Plain));
         }
         Ok(Self { lines })
+    }
+
+    /// Puts a text before what is typed next.
+    pub(super) fn keep(&mut self, text: &str) {
+        self.lines.run_edit_commands(&[EditCommand::InsertString(text.to_owned())]);
     }
 
     /// The next statement or command, which is in the history then.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ivsight::clock::SharedClock;
-use ivsight::query::is_whole;
+use ivsight::query::{command_amid, is_whole};
 use reedline::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -51,7 +51,7 @@ pub(crate) async fn run(mut session: Session<'_>) -> Result<Exit, Failure> {
         // Blocking lifts the limit that makes a task give way now and then; the next turn has it again.
         tokio::task::yield_now().await;
         tokio::select! {
-            flow = answer(&mut session, &vocabulary, &line) => match flow {
+            flow = answer(&mut session, &vocabulary, &mut editor, &line) => match flow {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Ends) => break,
                 // Whoever looked at the result has seen enough of it.
@@ -71,8 +71,14 @@ pub(crate) async fn run(mut session: Session<'_>) -> Result<Exit, Failure> {
 async fn answer(
     session: &mut Session<'_>,
     vocabulary: &Vocabulary,
+    editor: &mut Editor,
     line: &str,
 ) -> Result<Flow, Failure> {
+    if let Some(at) = command_amid(line) {
+        // As psql does: the command is obeyed, and the statement can be gone on with.
+        editor.keep(&line[..at]);
+        return session.obey(Command::parse(line[at..].trim())?).await;
+    }
     match Command::parse_bare(line, |name| vocabulary.is_query(name)) {
         Some(command) => session.obey(command?).await,
         None => session.run_text(line).await,
@@ -81,7 +87,9 @@ async fn answer(
 
 /// Whether what was typed can be answered as it stands.
 fn is_complete(text: &str, vocabulary: &Vocabulary) -> bool {
-    is_whole(text) || Command::parse_bare(text, |name| vocabulary.is_query(name)).is_some()
+    is_whole(text)
+        || command_amid(text).is_some()
+        || Command::parse_bare(text, |name| vocabulary.is_query(name)).is_some()
 }
 
 /// Why an answer is not waited for any longer.
