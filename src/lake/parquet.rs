@@ -14,10 +14,11 @@
 //! pyarrow's. An id of 12 random letters and digits is 8.9 bytes of information, and costs no more. Level 19 takes a
 //! sixth off times against level 9. It takes seconds for a publication, whose events take an hour or more to collect.
 //!
-//! A row group of `events` is about a MB in all its columns together. Pages are therefore as long as the row group, up
-//! to half a MB before compression: finer ones save no read, and cost a twentieth of the size at 240 kB. Longer ones save
-//! a fiftieth, and memory: each column has a compressor of its own, which for a page of more than 512 KiB takes 18 MB,
-//! for one of more than a MiB 35 MB, and 10 MB below. Lower levels take less.
+//! A row group of `events` is about a MB in all its columns together. Pages are therefore long: half a row group, up
+//! to half a MB before compression. Finer ones save no read: at a quarter of the row group or at 250 kB the size is 2 %
+//! more. Longer ones gain nothing, and take memory: a column with a dictionary keeps 8 bytes for each row of a page, and each
+//! column has a compressor of its own, which for a page of more than 512 KiB takes 18 MB, for one of more than a MiB
+//! 35 MB, and 10 MB below. Lower levels take less. The other tables have many columns and few rows: their pages are finer.
 
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::file::metadata::SortingColumn;
@@ -32,6 +33,11 @@ use super::tables::Table;
 
 /// Rows of a row group: a publication is one of them, a busy day at least one for each core.
 const ROW_GROUP_ROWS_MAX: usize = 256 * 1024;
+
+/// Rows of a data page.
+fn page_rows_max(table: Table) -> usize {
+    if table == Table::Events { ROW_GROUP_ROWS_MAX / 2 } else { ROW_GROUP_ROWS_MAX / 4 }
+}
 
 /// Bytes of a data page before compression; a page ends some rows later.
 const PAGE_BYTES_MAX: usize = 500_000;
@@ -55,7 +61,7 @@ pub fn writer_properties(table: Table) -> WriterProperties {
         .set_compression(zstd(zstd_level(table)))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
-        .set_data_page_row_count_limit(ROW_GROUP_ROWS_MAX)
+        .set_data_page_row_count_limit(page_rows_max(table))
         .set_data_page_size_limit(PAGE_BYTES_MAX)
         .set_sorting_columns(sorting_columns(table));
     for name in random_ids(table) {
@@ -87,7 +93,7 @@ fn zstd_level(table: Table) -> i32 {
 fn hardly_compressed(table: Table) -> &'static [(&'static str, i32)] {
     match table {
         Table::Events => &[("participant_id", 6), ("position", 3)],
-        Table::Intervals => &[("participant_id", 6)],
+        Table::Intervals | Table::Participants => &[("participant_id", 6)],
         _ => &[],
     }
 }
