@@ -218,7 +218,8 @@ impl Session<'_> {
         let (is_bad, rows_n) = watch.during(self.deliver(question, &watch), &clock).await?;
         if self.is_timed && !is_told {
             let seconds = self.clock.monotonic().saturating_sub(began).as_secs_f64();
-            self.output.note(&format!("{rows_n} rows, {seconds:.3} s"));
+            let rows = if rows_n == 1 { "row" } else { "rows" };
+            self.output.note(&format!("{rows_n} {rows}, {seconds:.3} s"));
         }
         Ok(is_bad)
     }
