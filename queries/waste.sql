@@ -153,8 +153,9 @@ prices AS (
 priced AS (
   SELECT d.stage_arn, d.session_id, d.participant_id, d.kind, d.role, d.day, d.hours, sum(p.unit_price) AS unit_price,
     max(p.currency) AS currency
-  FROM pieces d
-  LEFT JOIN prices p ON (p.role = d.role OR p.role = 'participant') AND p.valid_from <= d.day
+  -- Few prices and millions of pieces: what stands first is what the join holds in memory.
+  FROM prices p
+  RIGHT JOIN pieces d ON (p.role = d.role OR p.role = 'participant') AND p.valid_from <= d.day
     AND (p.valid_to IS NULL OR d.day < p.valid_to)
   GROUP BY d.stage_arn, d.session_id, d.participant_id, d.kind, d.role, d.day, d.hours
 ),

@@ -28,59 +28,60 @@
 --   { name = "is_open", type = "boolean", help = "The session had not ended when the evidence ends." },
 -- ]
 
-WITH spans AS (
-  SELECT i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id, i.start_time, i.end_time,
-    i.starts_n, i.user_id, i.replica,
+-- Millions of groups: a number is sooner told from another than five texts.
+WITH numbered AS (
+  SELECT *, row_number() OVER (ORDER BY stage_arn, session_id) AS session_no
+  FROM selected_sessions
+),
+spans AS (
+  SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.starts_n, i.user_id, i.replica,
     CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' ELSE 'subscribe' END AS action,
     coalesce(i.remote_participant_id, '') AS remote
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN numbered s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
 ),
 failures AS (
-  SELECT e.account_id, e.region, e.date, e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
-    e.error_code,
+  SELECT s.session_no, e.participant_id, e.event_time, e.occurrence, e.error_code,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'join' WHEN 'PUBLISH_ERROR' THEN 'publish' ELSE 'subscribe' END AS action,
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
     e.replica
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN numbered s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
 ),
 classified AS (
-  SELECT f.account_id, f.region, f.date, f.stage_arn, f.session_id, f.participant_id, f.event_time, f.action,
-    f.replica, bool_or(i.action IS NOT NULL) AS was_up
+  SELECT f.session_no, f.participant_id, f.event_time, f.action, f.replica, bool_or(i.action IS NOT NULL) AS was_up
   FROM failures f
   LEFT JOIN spans i
-    ON i.stage_arn = f.stage_arn AND i.session_id = f.session_id AND i.participant_id = f.participant_id
-    AND i.action = f.action AND i.remote = f.remote
+    ON i.session_no = f.session_no AND i.participant_id = f.participant_id AND i.action = f.action AND i.remote = f.remote
     AND i.start_time < f.event_time AND f.event_time <= i.end_time
-  GROUP BY f.account_id, f.region, f.date, f.stage_arn, f.session_id, f.participant_id, f.event_time, f.action,
-    f.replica, f.remote, f.error_code, f.occurrence
+  GROUP BY f.session_no, f.participant_id, f.event_time, f.action, f.replica, f.remote, f.error_code, f.occurrence
 ),
 tried AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica, user_id,
-    start_time AS at, CAST(starts_n AS BIGINT) AS starts_n, 0 AS failures_n, 0 AS mid_stream_n
+  SELECT session_no, participant_id, action, replica, user_id, start_time AS at, CAST(starts_n AS BIGINT) AS starts_n,
+    0 AS failures_n, 0 AS mid_stream_n
   FROM spans
   WHERE starts_n > 0
   UNION ALL
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica, CAST(NULL AS VARCHAR) AS user_id,
-    event_time AS at, 0 AS starts_n, CASE WHEN was_up THEN 0 ELSE 1 END AS failures_n,
-    CASE WHEN was_up THEN 1 ELSE 0 END AS mid_stream_n
+  SELECT session_no, participant_id, action, replica, CAST(NULL AS VARCHAR) AS user_id, event_time AS at,
+    0 AS starts_n, CASE WHEN was_up THEN 0 ELSE 1 END AS failures_n, CASE WHEN was_up THEN 1 ELSE 0 END AS mid_stream_n
   FROM classified
 ),
 summed AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, action, replica,
-    first_value(user_id ORDER BY at) FILTER (WHERE starts_n > 0) AS user_id,
+  SELECT session_no, participant_id, action, replica,
+    -- The one of the first start: microseconds have 16 digits until the year 2286, so texts compare as the times do.
+    nullif(substr(min(CAST(CAST(at AS BIGINT) AS VARCHAR) || coalesce(user_id, '')) FILTER (WHERE starts_n > 0), 17), '')
+      AS user_id,
     min(at) FILTER (WHERE mid_stream_n = 0) AS first_attempt,
     min(at) FILTER (WHERE starts_n > 0) AS first_start,
     sum(starts_n) AS starts_n,
     sum(failures_n) AS failures_n,
     sum(mid_stream_n) AS mid_stream_n
   FROM tried
-  GROUP BY account_id, region, date, stage_arn, session_id, participant_id, action, replica
+  GROUP BY session_no, participant_id, action, replica
 )
-SELECT a.account_id, a.region, a.date, a.stage_arn, s.stage_name, a.session_id, a.participant_id,
+SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, a.participant_id,
   coalesce(a.user_id, p.user_id, a.participant_id) AS person,
   a.action,
   CASE a.action WHEN 'subscribe' THEN a.replica
@@ -89,5 +90,7 @@ SELECT a.account_id, a.region, a.date, a.stage_arn, s.stage_name, a.session_id, 
   a.starts_n + a.failures_n AS attempts_n,
   s.session_end IS NULL AS is_open
 FROM summed a
-JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
-LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+JOIN numbered s USING (session_no)
+LEFT JOIN participants p
+  ON p.account_id = s.account_id AND p.region = s.region AND p.date = s.date AND p.stage_arn = s.stage_arn
+  AND p.session_id = s.session_id AND p.participant_id = a.participant_id

@@ -42,14 +42,20 @@ WITH scoped AS (
   SELECT *, CASE WHEN identified THEN '' ELSE session_id END AS scope
   FROM presence
 ),
+-- Most come once. A window for each of them would take most of the time: they share one, and what it says is not used.
+beside AS (
+  SELECT *, coalesce(person = lag(person) OVER stage, false) OR coalesce(person = lead(person) OVER stage, false) AS returns
+  FROM scoped
+  WINDOW stage AS (PARTITION BY stage_arn ORDER BY person)
+),
 followed AS (
   SELECT *,
-    max(end_time) OVER (
-      PARTITION BY stage_arn, is_replica, identified, person, scope
+    CASE WHEN returns THEN max(end_time) OVER (
+      PARTITION BY stage_arn, is_replica, identified, CASE WHEN returns THEN person END, scope
       ORDER BY start_time, end_time, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_time
-  FROM scoped
+    ) END AS until_time
+  FROM beside
 ),
 opened AS (
   SELECT *, until_time IS NULL OR start_time - until_time > arrow_cast(CAST($stitch * 1e6 AS BIGINT), 'Duration(Microsecond)') AS opens_visit
@@ -60,10 +66,10 @@ SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_
   CAST(start_time - until_time AS BIGINT) / 1e6 AS gap_s,
   until_time,
   opens_visit,
-  sum(CASE WHEN opens_visit THEN 1 ELSE 0 END) OVER (
-    PARTITION BY stage_arn, is_replica, identified, person, scope
+  CASE WHEN returns THEN sum(CASE WHEN opens_visit THEN 1 ELSE 0 END) OVER (
+    PARTITION BY stage_arn, is_replica, identified, CASE WHEN returns THEN person END, scope
     ORDER BY start_time, end_time, participant_id
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-  ) AS visit_no,
+  ) ELSE 1 END AS visit_no,
   scope
 FROM opened

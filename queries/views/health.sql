@@ -59,16 +59,27 @@ tries AS (
   FROM person_tries
   GROUP BY stage_arn, session_id
 ),
-stays AS (
-  SELECT i.stage_arn, i.session_id, coalesce(i.user_id, i.participant_id) AS person, i.start_time, i.starts_n,
-    max(i.end_time) OVER (
-      PARTITION BY i.stage_arn, i.session_id, coalesce(i.user_id, i.participant_id)
-      ORDER BY i.start_time, i.end_time, i.participant_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_time
+present AS (
+  SELECT i.stage_arn, i.session_id, i.participant_id, coalesce(i.user_id, i.participant_id) AS person, i.start_time,
+    i.end_time, i.starts_n
   FROM intervals i
   JOIN picked s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica
+),
+-- Most come once: see the view connections.
+beside AS (
+  SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
+  FROM present
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY person)
+),
+stays AS (
+  SELECT stage_arn, session_id, person, start_time, starts_n,
+    CASE WHEN returns THEN max(end_time) OVER (
+      PARTITION BY stage_arn, session_id, CASE WHEN returns THEN person END
+      ORDER BY start_time, end_time, participant_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) END AS until_time
+  FROM beside
 ),
 reconnects AS (
   SELECT stage_arn, session_id, person,

@@ -33,14 +33,20 @@
 --   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 -- ]
 
-WITH followed AS (
+-- Most come once: see the view connections.
+WITH beside AS (
+  SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
+  FROM presence
+  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY person)
+),
+followed AS (
   SELECT *,
-    max(clip_end) OVER (
-      PARTITION BY stage_arn, session_id, is_replica, identified, person
+    CASE WHEN returns THEN max(clip_end) OVER (
+      PARTITION BY stage_arn, session_id, is_replica, identified, CASE WHEN returns THEN person END
       ORDER BY clip_start, clip_end, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS until_time
-  FROM presence
+    ) END AS until_time
+  FROM beside
 ),
 summed AS (
   SELECT account_id, region, date, stage_arn, stage_name, session_id, person, identified, is_replica,
