@@ -34,7 +34,7 @@ WITH kinds (kind, severity) AS (
     ('nameless', 'error')
 ),
 spans AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
+  SELECT s.session_no, i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
     coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
@@ -64,7 +64,7 @@ odd AS (
   WHERE event_time IS NULL OR name IS NULL OR to_itself OR is_unknown
 ),
 stops AS (
-  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
+  SELECT s.session_no, e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
     CASE e.name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH'
       WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE' ELSE 'REPLICATION' END AS kind,
     CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
@@ -79,8 +79,8 @@ loose AS (
   SELECT p.*
   FROM stops p
   LEFT ANTI JOIN spans i
-    ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
-    AND i.kind = p.kind AND i.counterpart = p.counterpart AND i.end_time = p.event_time
+    ON i.session_no = p.session_no AND i.participant_id = p.participant_id AND i.kind = p.kind
+    AND i.counterpart = p.counterpart AND i.end_time = p.event_time
 ),
 unpaired AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,

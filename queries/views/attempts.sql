@@ -28,17 +28,12 @@
 --   { name = "is_open", type = "boolean", help = "The session had not ended when the evidence ends." },
 -- ]
 
--- Millions of groups: a number is sooner told from another than five texts.
-WITH numbered AS (
-  SELECT *, row_number() OVER (ORDER BY stage_arn, session_id) AS session_no
-  FROM selected_sessions
-),
-spans AS (
+WITH spans AS (
   SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.starts_n, i.user_id, i.replica,
     CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' ELSE 'subscribe' END AS action,
     coalesce(i.remote_participant_id, '') AS remote
   FROM intervals i
-  JOIN numbered s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
 ),
 failures AS (
@@ -47,7 +42,7 @@ failures AS (
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
     e.replica
   FROM events e
-  JOIN numbered s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
   WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
 ),
 classified AS (
@@ -90,7 +85,7 @@ SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, 
   a.starts_n + a.failures_n AS attempts_n,
   s.session_end IS NULL AS is_open
 FROM summed a
-JOIN numbered s USING (session_no)
+JOIN selected_sessions s USING (session_no)
 LEFT JOIN participants p
   ON p.account_id = s.account_id AND p.region = s.region AND p.date = s.date AND p.stage_arn = s.stage_arn
   AND p.session_id = s.session_id AND p.participant_id = a.participant_id
