@@ -36,7 +36,8 @@ WITH known AS (
   JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
 )
 SELECT account_id, region, date, stage_arn, session_id, participant_id, sdk, os, browser, isp, protocol,
-  CASE $by WHEN 'none' THEN 'all' ELSE concat_ws(', ',
+  -- The first text keeps the engine from a call without any.
+  CASE $by WHEN 'none' THEN 'all' ELSE substr(concat_ws(', ', '',
     CASE WHEN ',' || $by || ',' LIKE '%,stage,%' THEN coalesce(stage_name, stage_arn) END,
     CASE WHEN ',' || $by || ',' LIKE '%,session,%' THEN session_id END,
     CASE WHEN ',' || $by || ',' LIKE '%,sdk,%' THEN sdk END,
@@ -44,5 +45,5 @@ SELECT account_id, region, date, stage_arn, session_id, participant_id, sdk, os,
     CASE WHEN ',' || $by || ',' LIKE '%,browser,%' THEN browser END,
     CASE WHEN ',' || $by || ',' LIKE '%,isp,%' THEN isp END,
     CASE WHEN ',' || $by || ',' LIKE '%,protocol,%' THEN protocol END
-  ) END AS dimension
+  ), 3) END AS dimension
 FROM known

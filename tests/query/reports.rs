@@ -204,3 +204,22 @@ async fn every_query_runs_over_an_empty_lake() {
         assert_eq!(rows.len(), usize::from(name == "coverage"), "{name}");
     }
 }
+
+#[tokio::test]
+async fn every_view_answers_as_it_stands() {
+    let who = ["alpha", "st-1", "one"];
+    let lake = Lake::default()
+        .session("alpha", "st-1", "10:00:00", Some("11:00:00"))
+        .participant("alpha", "st-1", "one", json!({"os_name": "iOS"}))
+        .interval(who, "PRESENCE", ["10:00:00", "10:30:00"], json!({}))
+        .event(who, "10:00:00", "JOINED", json!({}));
+    let engine = engine_over(lake.into_source());
+    for view in Library::embedded().view_names() {
+        let counted =
+            sql(&engine, &format!("SELECT count(*) AS n FROM {view}"), &[]).await.unwrap();
+        let rows = sql(&engine, &format!("SELECT * FROM {view}"), &[]).await.unwrap();
+        assert_eq!(counted, [json!({"n": rows.len()})], "{view}");
+    }
+    let told = sql(&engine, "SELECT os, dimension FROM dimensions", &[("by", "os")]).await.unwrap();
+    assert_eq!(told, [json!({"os": "iOS", "dimension": "iOS"})]);
+}
