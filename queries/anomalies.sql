@@ -34,8 +34,8 @@ WITH kinds (kind, severity) AS (
     ('nameless', 'error')
 ),
 spans AS (
-  SELECT s.session_no, i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
-    coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
+  SELECT s.session_no, i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason,
+    i.anomalies, coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),

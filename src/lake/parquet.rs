@@ -15,8 +15,8 @@
 //! sixth off times against level 9. It takes seconds for a publication, whose events take an hour or more to collect.
 //!
 //! A row group of `events` is about a MB in all its columns together. Pages are therefore long: half a row group, up
-//! to half a MB before compression. Finer ones save no read: at a quarter of the row group or at 250 kB the size is 2 %
-//! more. Longer ones gain nothing, and take memory: a column with a dictionary keeps 8 bytes for each row of a page, and each
+//! to half a MB before compression. Finer ones save no read: at a quarter of the row group or at 250 kB the size is 2 to
+//! 3 % more. Longer ones gain nothing, and take memory: a column with a dictionary keeps 8 bytes for each row of a page, and each
 //! column has a compressor of its own, which for a page of more than 512 KiB takes 18 MB, for one of more than a MiB
 //! 35 MB, and 10 MB below. Lower levels take less. The other tables have many columns and few rows: their pages are finer.
 
