@@ -303,30 +303,95 @@ async fn short_forms_mean_what_they_say_in_plain_sql() {
     assert_eq!(sql(&engine, text, &given).await.unwrap(), [json!({"session_id": "st-1"})]);
 }
 
-/// What the plan of a query reads from a table, as text.
-async fn scans(name: &str, given: &[(&str, &str)]) -> Vec<String> {
-    let engine = engine_over(CountingSource::default());
+/// The logical plan among the rows of an explanation, each line without its indent.
+fn logical(explained: &[Value]) -> String {
+    let row = explained.iter().find(|row| row["plan_type"] == "logical_plan").unwrap();
+    row["plan"].as_str().unwrap().lines().map(str::trim).collect::<Vec<_>>().join("\n")
+}
+
+/// The plan of a canned query over a lake.
+async fn plan_of(engine: &Engine, name: &str, given: &[(&str, &str)]) -> String {
     let library = Library::embedded();
     let query = library.find(name).unwrap();
-    let plan = rows(engine.explain_canned(query, &arguments(given)).await.unwrap()).await;
-    let logical = plan.iter().find(|row| row["plan_type"] == "logical_plan").unwrap();
-    let lines = logical["plan"].as_str().unwrap().lines();
-    lines.map(|line| line.trim().to_owned()).collect()
+    logical(&rows(engine.explain_canned(query, &arguments(given)).await.unwrap()).await)
 }
 
 #[tokio::test]
 async fn a_period_and_a_stage_reach_the_scans_as_constants() {
+    let engine = engine_over(CountingSource::default());
     let arn = lakes::arn("alpha");
     let given = [("from", "2026-11-20"), ("to", "2026-11-21"), ("stage", arn.as_str())];
     for name in ["error-codes", "replication-durations"] {
-        let plan = scans(name, &given).await.join("\n");
+        let plan = plan_of(&engine, name, &given).await;
         for line in plan.lines().filter(|line| line.starts_with("Filter: events")) {
             assert!(line.contains("events.event_time >= Timestamp"), "{line}");
             assert!(line.contains("events.event_time <"), "{line}");
         }
         assert!(!plan.contains('$'), "{plan}");
-        assert!(plan.contains(&format!("sessions.stage_arn = Utf8(\"{arn}\")")), "{plan}");
     }
+    let selected = sql(&engine, "EXPLAIN SELECT * FROM selected_sessions", &given).await.unwrap();
+    let plan = logical(&selected);
+    assert!(plan.contains(&format!("sessions.stage_arn = Utf8(\"{arn}\")")), "{plan}");
+}
+
+/// Sessions that start a minute apart.
+fn many_sessions() -> MemorySource {
+    let minutes =
+        (0..600).map(|n| (format!("st-{n:03}"), format!("{:02}:{:02}:00", n / 60, n % 60)));
+    minutes
+        .fold(Lake::default(), |lake, (id, start)| lake.session("alpha", &id, &start, None))
+        .into_source()
+}
+
+/// Each session beside the one before it.
+const NEIGHBOURS: &str = "SELECT a.session_id AS a, b.session_id AS b FROM selected_sessions a \
+    LEFT JOIN selected_sessions b ON b.session_no = a.session_no - 1 ORDER BY a.session_no";
+
+#[tokio::test]
+async fn a_kept_view_is_read_once_where_it_is_named_more_than_once() {
+    let engine = engine_over(many_sessions());
+    let plan = plan_of(&engine, "error-codes", &[]).await;
+    assert_eq!(plan.matches("TableScan: sessions").count(), 0, "{plan}");
+    assert!(plan.matches("TableScan: selected_sessions").count() > 1, "{plan}");
+    let named_once = sql(&engine, "EXPLAIN SELECT * FROM selected_sessions", &[]).await.unwrap();
+    let plan = logical(&named_once);
+    assert_eq!(plan.matches("TableScan: sessions").count(), 1, "{plan}");
+    // Amid an expression as well, and with the values of this statement alone.
+    let text = "SELECT count(*) AS n FROM selected_sessions \
+                WHERE session_no = (SELECT max(session_no) FROM selected_sessions)";
+    for (session, n) in [("*", 1), ("st-00?", 1), ("nothing", 0)] {
+        let found = sql(&engine, text, &[("session", session)]).await.unwrap();
+        assert_eq!(found, [json!({"n": n})], "{session}");
+    }
+    let found = sql(&engine, NEIGHBOURS, &[("session", "st-00?")]).await.unwrap();
+    assert_eq!(found.len(), 10);
+    assert_eq!(found[9], json!({"a": "st-009", "b": "st-008"}));
+}
+
+#[tokio::test]
+async fn a_kept_view_with_too_many_rows_is_read_wherever_it_is_named() {
+    let library = Arc::new(Library::embedded());
+    let limit = |memory_limit| Options { memory_limit, partitions: Some(1), ..Options::default() };
+    let few = Engine::new(Arc::new(many_sessions()), Arc::clone(&library), &limit(None)).unwrap();
+    let small = limit(Some(600 << 10));
+    let many = Engine::new(Arc::new(many_sessions()), library, &small).unwrap();
+    let explained = format!("EXPLAIN {NEIGHBOURS}");
+    let scans = |rows: Vec<Value>| logical(&rows).matches("TableScan: sessions").count();
+    assert_eq!(scans(sql(&few, &explained, &[]).await.unwrap()), 0);
+    assert_eq!(scans(sql(&many, &explained, &[]).await.unwrap()), 2);
+    let found = sql(&few, NEIGHBOURS, &[]).await.unwrap();
+    assert_eq!(found.len(), 600);
+    assert_eq!(sql(&many, NEIGHBOURS, &[]).await.unwrap(), found);
+}
+
+#[tokio::test]
+async fn a_view_of_ones_own_over_a_kept_one_answers() {
+    let library = Arc::new(Library::embedded());
+    let options = Options { allow_write: true, ..Options::default() };
+    let engine = Engine::new(Arc::new(some_sessions()), library, &options).unwrap();
+    sql(&engine, &format!("CREATE VIEW mine AS {NEIGHBOURS}"), &[]).await.unwrap();
+    let found = sql(&engine, "SELECT * FROM mine ORDER BY a", &[]).await.unwrap();
+    assert_eq!(found, [json!({"a": "st-1", "b": null}), json!({"a": "st-2", "b": "st-1"})]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 --   "A day before --from and after --to is looked through as well: events may lie outside of their session.",
 -- ]
 -- uses = ["sessions"]
+-- kept = true
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },

@@ -14,16 +14,16 @@ use crate::times;
 /// Parameters by name; `None` where only the plan can tell the type.
 pub(super) type Parameters = BTreeMap<String, Option<Parameter>>;
 
-/// Puts the values into a plan.
+/// Puts the values into a plan. They are wanted again for the views that are kept.
 pub(super) fn bind(
     query: &str,
     plan: LogicalPlan,
     parameters: &Parameters,
     arguments: &Arguments,
     text: &str,
-) -> Result<LogicalPlan, Error> {
+) -> Result<(LogicalPlan, ParamValues), Error> {
     if parameters.is_empty() {
-        return Ok(plan);
+        return Ok((plan, ParamValues::from(HashMap::<String, ScalarValue>::new())));
     }
     let inferred = plan.get_parameter_types().map_err(|error| plain::planning(error, text))?;
     let mut values: HashMap<String, ScalarValue> = HashMap::new();
@@ -36,7 +36,9 @@ pub(super) fn bind(
         };
         values.insert(name.clone(), value);
     }
-    plan.with_param_values(ParamValues::from(values)).map_err(|error| plain::planning(error, text))
+    let values = ParamValues::from(values);
+    let bound = plan.with_param_values(values.clone());
+    Ok((bound.map_err(|error| plain::planning(error, text))?, values))
 }
 
 /// The value of a parameter that nothing declares: text, or what the plan compares it with.

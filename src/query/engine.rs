@@ -31,7 +31,7 @@ use super::reading::Reading;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
 use super::yielding::yielding;
-use super::{functions, guard, plain};
+use super::{functions, guard, kept, plain};
 
 /// The rows of an answer, as they come.
 pub struct Answer {
@@ -240,7 +240,8 @@ impl Engine {
         let plan = self.plan(&state, &schema, parsed, &statement.text).await?;
         guard::admit_plan(&plan, self.allow_write)?;
         guard::spare_lake(&plan, |name| self.declared.contains(name))?;
-        let plan = bind("the statement", plan, &parameters, arguments, &statement.text)?;
+        let (plan, values) = bind("the statement", plan, &parameters, arguments, &statement.text)?;
+        let plan = kept::settle(&state, plan, &values).await?;
         Ok((state, plan))
     }
 
@@ -253,14 +254,19 @@ impl Engine {
         let taken: Vec<String> =
             canned.header().params.iter().map(|parameter| parameter.name.clone()).collect();
         arguments.refuse_others(&what, &taken)?;
-        let (state, plan) = self.plan_headed(canned).await?;
+        let (mut state, plan) = self.plan_headed(canned).await?;
+        if is_about_all(&taken, arguments) {
+            let settings = state.config_mut().options_mut();
+            settings.optimizer.enable_join_dynamic_filter_pushdown = false;
+        }
         let parameters = canned
             .header()
             .params
             .iter()
             .map(|parameter| (parameter.name.clone(), Some(parameter.clone())))
             .collect();
-        let plan = bind(&what, plan, &parameters, arguments, canned.text())?;
+        let (plan, values) = bind(&what, plan, &parameters, arguments, canned.text())?;
+        let plan = kept::settle(&state, plan, &values).await?;
         Ok((state, plan))
     }
 
@@ -444,6 +450,16 @@ impl Engine {
         let batches = stream.map(|batch| batch.map_err(plain::running)).boxed();
         Ok(Answer { schema, batches, reading })
     }
+}
+
+/// Whether a query could be narrowed to some sessions, and is not. Joins with them then leave out no file, and to work
+/// that out for each file takes longer than to read a small one.
+fn is_about_all(taken: &[String], arguments: &Arguments) -> bool {
+    let mut narrowing = taken
+        .iter()
+        .filter(|name| ["stage", "session", "from", "to"].contains(&name.as_str()))
+        .peekable();
+    narrowing.peek().is_some() && narrowing.all(|name| arguments.given(name).is_empty())
 }
 
 fn kind_in(parameters: &Parameters, name: &str) -> Option<Kind> {

@@ -30,6 +30,9 @@ pub struct Header {
     /// The tables and views that it stands on.
     #[serde(default)]
     pub uses: Vec<String>,
+    /// Whether a statement reads the rows of this view once, however often it names it. They have to be few.
+    #[serde(default)]
+    pub kept: bool,
     /// Parameters that many queries share, by name.
     #[serde(default)]
     pub shared: Vec<String>,

@@ -18,6 +18,7 @@ mod error;
 mod functions;
 mod guard;
 mod header;
+mod kept;
 mod lake_source;
 mod lexing;
 mod library;

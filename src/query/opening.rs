@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::SessionState;
@@ -9,6 +10,7 @@ use datafusion::sql::parser::Statement as Parsed;
 
 use super::catalog::{CATALOG, LakeSchema, SCHEMA};
 use super::error::{Error, Place, nearest};
+use super::kept::Kept;
 use super::library::Library;
 use super::source::{Snapshot, Source};
 use super::{guard, plain};
@@ -88,8 +90,12 @@ impl Opening<'_> {
                 .statement_to_plan(parsed)
                 .await
                 .map_err(|error| plain::planning(error, view.text()))?;
-            let provider = ViewTable::new(plan, Some(view.sql().to_owned()));
-            self.schema.insert(name, Arc::new(provider));
+            let provider: Arc<dyn TableProvider> = if view.header().kept {
+                Arc::new(Kept::new(plan))
+            } else {
+                Arc::new(ViewTable::new(plan, Some(view.sql().to_owned())))
+            };
+            self.schema.insert(name, provider);
         }
         Ok(())
     }

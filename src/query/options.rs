@@ -52,6 +52,9 @@ pub(super) fn session_config(options: &Options) -> SessionConfig {
     // It refuses right plans: the optimizer may learn that a column of a union can't be NULL, the plan above need not.
     settings.execution.skip_physical_aggregate_schema_check = true;
     settings.sql_parser.collect_spans = true;
+    // Files are left out by the bounds of what a join has read. A list of all of it, by several columns, leaves out no
+    // more, and is looked through for each file.
+    settings.optimizer.hash_join_inlist_pushdown_max_size = 0;
     // The lake's texts are Utf8: a cast to another kind of text on one side of a comparison would hide a column
     // from pruning.
     settings.sql_parser.map_string_types_to_utf8view = false;

@@ -1,0 +1,143 @@
+//! Views whose rows are read once for a statement, however often it names them, itself and through other views.
+//!
+//! What they hold is small, and either asked for everywhere, as the sessions that a report is about, or dear.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, ParamValues, exec_err};
+use datafusion::datasource::{ViewTable, provider_as_source, source_as_provider};
+use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryLimit;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableScan, TableType};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use super::error::Error;
+use super::plain;
+use super::yielding::yielding;
+
+/// Bytes that the rows of one view may take; a larger one is read wherever it is named.
+const BYTES_MAX: usize = 64 << 20;
+/// The part of the memory limit that they may take, where there is a limit.
+const PART_MAX: usize = 8;
+
+/// Such a view, before the values of its parameters are known.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+}
+
+impl Kept {
+    pub(super) fn new(plan: LogicalPlan) -> Self {
+        let schema = Arc::clone(plan.schema().inner());
+        Self { plan, schema }
+    }
+}
+
+#[async_trait::async_trait]
+impl TableProvider for Kept {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        _projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        exec_err!("the view was not read before the statement was run")
+    }
+}
+
+/// Puts in the place of each kept view its rows, or its own plan, where a statement names it but once or they are many.
+pub(super) async fn settle(
+    state: &SessionState,
+    plan: LogicalPlan,
+    values: &ParamValues,
+) -> Result<LogicalPlan, Error> {
+    let mut settled: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
+    for (name, (kept, named_n)) in named(&plan).map_err(plain::running)? {
+        let view = kept.plan.with_param_values(values.clone()).map_err(plain::running)?;
+        // It may stand on others.
+        let view = Box::pin(settle(state, view, values)).await?;
+        let rows = match named_n {
+            1 => None,
+            _ => rows(state, &view, kept.schema).await.map_err(plain::running)?,
+        };
+        let provider: Arc<dyn TableProvider> = match rows {
+            Some(rows) => Arc::new(rows),
+            None => Arc::new(ViewTable::new(view, None)),
+        };
+        settled.insert(name, provider);
+    }
+    if settled.is_empty() {
+        return Ok(plan);
+    }
+    plan.transform_up_with_subqueries(|node| match &node {
+        LogicalPlan::TableScan(scan) if kept(scan).is_some() => {
+            let provider = Arc::clone(&settled[scan.table_name.table()]);
+            let source = provider_as_source(provider);
+            LogicalPlanBuilder::scan(scan.table_name.clone(), source, scan.projection.clone())?
+                .build()
+                .map(Transformed::yes)
+        }
+        _ => Ok(Transformed::no(node)),
+    })
+    .map(|settled| settled.data)
+    .map_err(plain::running)
+}
+
+/// The kept views that a plan names, and how often.
+fn named(plan: &LogicalPlan) -> Result<BTreeMap<String, (Kept, usize)>, DataFusionError> {
+    let mut found: BTreeMap<String, (Kept, usize)> = BTreeMap::new();
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(kept) = kept(scan)
+        {
+            let name = scan.table_name.table().to_owned();
+            found.entry(name).or_insert((kept, 0)).1 += 1;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found)
+}
+
+fn kept(scan: &TableScan) -> Option<Kept> {
+    source_as_provider(&scan.source).ok()?.downcast_ref::<Kept>().cloned()
+}
+
+/// The rows of a view, unless they are too many to be held.
+async fn rows(
+    state: &SessionState,
+    view: &LogicalPlan,
+    schema: SchemaRef,
+) -> Result<Option<MemTable>, DataFusionError> {
+    let bytes_max = match state.runtime_env().memory_pool.memory_limit() {
+        MemoryLimit::Finite(bytes) => BYTES_MAX.min(bytes / PART_MAX),
+        MemoryLimit::Infinite | MemoryLimit::Unknown => BYTES_MAX,
+    };
+    let plan = yielding(state.create_physical_plan(view).await?)?;
+    let mut stream = execute_stream(plan, state.task_ctx())?;
+    let (mut batches, mut bytes) = (Vec::new(), 0);
+    while let Some(batch) = stream.next().await.transpose()? {
+        bytes += batch.get_array_memory_size();
+        if bytes > bytes_max {
+            return Ok(None);
+        }
+        // The optimizer may have learned more of the columns than the view says.
+        batches.push(RecordBatch::try_new(Arc::clone(&schema), batch.columns().to_vec())?);
+    }
+    MemTable::try_new(schema, vec![batches]).map(Some)
+}
