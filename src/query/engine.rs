@@ -28,6 +28,7 @@ use super::library::{Canned, Library};
 use super::opening::{Opening, VIEW_DEPTH_MAX, references};
 use super::options::{Options, session_config};
 use super::reading::Reading;
+use super::running::RunningWindows;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
 use super::yielding::yielding;
@@ -96,7 +97,8 @@ impl Engine {
         let mut builder = SessionStateBuilder::new()
             .with_config(session_config(options))
             .with_runtime_env(runtime)
-            .with_default_features();
+            .with_default_features()
+            .with_optimizer_rule(Arc::new(RunningWindows));
         builder.scalar_functions().get_or_insert_default().extend(functions::all());
         let state = builder.build();
         let declared = Arc::new(Declarations::new(Arc::clone(&library)));

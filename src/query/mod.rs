@@ -30,6 +30,7 @@ mod rates;
 mod reading;
 #[cfg(test)]
 mod robustness;
+mod running;
 mod source;
 mod statement;
 mod yielding;
