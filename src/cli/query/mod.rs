@@ -40,7 +40,7 @@ pub(crate) async fn run(common: &Common, args: &Query, output: &Output) -> Resul
     let mut session = Session {
         common,
         output,
-        engine: Engine::new(source, Arc::clone(&library), &options)?,
+        engine: Arc::new(Engine::new(source, Arc::clone(&library), &options)?),
         library,
         arguments: arguments(args, &*clock)?,
         clock: Arc::clone(&clock),

@@ -7,6 +7,7 @@ use ivsight::clock::SharedClock;
 use ivsight::query::{
     Answer, Arguments, Canned, Check, Engine, Library, Piece, Script, Statement, coverage, pieces,
 };
+use tokio::task::JoinSet;
 
 use super::super::args::Common;
 use super::super::error::Failure;
@@ -22,7 +23,7 @@ pub(crate) struct Session<'a> {
     pub(crate) common: &'a Common,
     pub(crate) output: &'a Output,
     pub(crate) clock: SharedClock,
-    pub(crate) engine: Engine,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) library: Arc<Library>,
     /// What was given at the command line.
     pub(crate) arguments: Arguments,
@@ -79,12 +80,12 @@ impl Session<'_> {
         let library = Arc::clone(&self.library);
         let canned = library.choose(name, &mut arguments)?;
         let check = if is_checked { Some(check(canned)?) } else { None };
-        let question = Question::Canned(canned, arguments.clone(), check);
-        let is_bad = self.answer(question).await?;
+        let coverage = self.look_at_coverage(canned, &arguments);
+        let is_bad = self.answer(Question::Canned(canned, arguments, check)).await?;
         if let Some(note) = &canned.header().note {
             self.output.note(&format!("note: {note}"));
         }
-        self.say_what_is_missing(canned, &arguments).await;
+        self.say_what_is_missing(coverage).await;
         Ok(is_bad)
     }
 
@@ -275,21 +276,32 @@ impl Session<'_> {
         Ok(rows_n)
     }
 
-    /// One line on stderr where the period has sessions that are not in the lake yet.
-    async fn say_what_is_missing(&self, canned: &Canned, arguments: &Arguments) {
+    /// Begins to ask how much of the period is in the lake, beside the question itself; who drops it ends it.
+    fn look_at_coverage(&self, canned: &Canned, arguments: &Arguments) -> JoinSet<Option<String>> {
+        let mut asked = JoinSet::new();
         if self.output.is_quiet() || canned.parameter("from").is_none() {
-            return;
+            return asked;
         }
-        match coverage(&self.engine, &self.library, arguments).await {
-            Ok(coverage) => {
-                if let Some(note) = coverage.note() {
-                    self.output.note(&format!("note: {note}"));
-                }
-            }
+        let (engine, library) = (Arc::clone(&self.engine), Arc::clone(&self.library));
+        let arguments = arguments.clone();
+        asked.spawn(async move {
+            let coverage = coverage(&engine, &library, &arguments).await;
             // The answer stands without it.
-            Err(error) => {
-                tracing::warn!(%error, "cannot tell how much of the period is in the lake");
-            }
+            coverage.map_or_else(
+                |error| {
+                    tracing::warn!(%error, "cannot tell how much of the period is in the lake");
+                    None
+                },
+                |coverage| coverage.note(),
+            )
+        });
+        asked
+    }
+
+    /// One line on stderr where the period has sessions that are not in the lake yet.
+    async fn say_what_is_missing(&self, mut coverage: JoinSet<Option<String>>) {
+        if let Some(Ok(Some(note))) = coverage.join_next().await {
+            self.output.note(&format!("note: {note}"));
         }
     }
 }
