@@ -34,14 +34,14 @@ WITH kinds (kind, severity) AS (
     ('nameless', 'error')
 ),
 spans AS (
-  SELECT s.session_no, i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason,
-    i.anomalies, coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
+  SELECT s.session_no, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
+    coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 -- Told in a way that no event should be.
 odd AS (
-  SELECT stage_arn, session_id, participant_id, event_time,
+  SELECT session_no, participant_id, event_time,
     unnest(make_array(
       CASE WHEN to_itself THEN 'repl_self' END,
       CASE WHEN event_time IS NULL THEN 'untimed' END,
@@ -49,7 +49,7 @@ odd AS (
       CASE WHEN is_unknown THEN 'unknown_enum' END
     )) AS kind
   FROM (
-    SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name,
+    SELECT s.session_no, e.participant_id, e.event_time, e.name,
       coalesce(e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn, false) AS to_itself,
       coalesce(e.name NOT IN ('JOINED', 'LEFT', 'PUBLISH_STARTED', 'PUBLISH_STOPPED', 'SUBSCRIBE_STARTED', 'SUBSCRIBE_STOPPED',
         'PUBLISH_ERROR', 'SUBSCRIBE_ERROR', 'JOIN_ERROR', 'REPLICATION_STARTED', 'REPLICATION_STOPPED',
@@ -64,7 +64,7 @@ odd AS (
   WHERE event_time IS NULL OR name IS NULL OR to_itself OR is_unknown
 ),
 stops AS (
-  SELECT s.session_no, e.stage_arn, e.session_id, e.participant_id, e.event_time, e.occurrence,
+  SELECT s.session_no, e.participant_id, e.event_time, e.occurrence,
     CASE e.name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH'
       WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE' ELSE 'REPLICATION' END AS kind,
     CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
@@ -83,32 +83,30 @@ loose AS (
     AND i.counterpart = p.counterpart AND i.end_time = p.event_time
 ),
 unpaired AS (
-  SELECT p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,
+  SELECT p.session_no, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,
     bool_or(i.kind IS NOT NULL AND p.event_time <= i.end_time) AS paired,
     bool_or(i.kind IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
   FROM loose p
   LEFT JOIN spans i
-    ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
+    ON i.session_no = p.session_no AND i.participant_id = p.participant_id
     AND i.kind = p.kind AND i.counterpart = p.counterpart
     AND i.start_time <= p.event_time AND p.event_time <= i.end_time + INTERVAL '5 seconds'
-  GROUP BY p.stage_arn, p.session_id, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence
+  GROUP BY p.session_no, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence
 ),
 found AS (
-  SELECT unnest(anomalies) AS kind, stage_arn, session_id, participant_id, start_time AS at,
-    CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
+  SELECT unnest(CASE
+      WHEN end_reason = 'OPEN' AND end_time - start_time > arrow_cast(CAST($max_open * 1e6 AS BIGINT), 'Duration(Microsecond)')
+      THEN array_append(anomalies, 'quarantined') ELSE anomalies
+    END) AS kind,
+    session_no, participant_id, start_time AS at, CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
   FROM spans
   UNION ALL
-  SELECT 'quarantined' AS kind, stage_arn, session_id, participant_id, start_time AS at,
-    CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
-  FROM spans
-  WHERE end_reason = 'OPEN' AND end_time - start_time > arrow_cast(CAST($max_open * 1e6 AS BIGINT), 'Duration(Microsecond)')
-  UNION ALL
-  SELECT CASE WHEN late THEN 'late_stop' ELSE 'orphan_stop' END AS kind, stage_arn, session_id, participant_id,
+  SELECT CASE WHEN late THEN 'late_stop' ELSE 'orphan_stop' END AS kind, session_no, participant_id,
     event_time AS at, CAST(NULL AS DOUBLE) AS hours
   FROM unpaired
   WHERE NOT paired
   UNION ALL
-  SELECT kind, stage_arn, session_id, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  SELECT kind, session_no, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
   FROM odd
   WHERE kind IS NOT NULL
 ),
@@ -117,10 +115,11 @@ total AS (
 ),
 counted AS (
   SELECT kind, count(*) AS n,
-    count(DISTINCT stage_arn || ' ' || session_id || ' ' || participant_id) AS participants_n,
+    count(DISTINCT CAST(session_no AS VARCHAR) || ' ' || participant_id) AS participants_n,
     sum(hours) AS affected_h,
     min(concat_ws(' ', stage_arn, session_id, participant_id, CAST(at AS VARCHAR))) AS sample
   FROM found
+  JOIN selected_sessions USING (session_no)
   GROUP BY kind
 )
 SELECT c.kind, coalesce(k.severity, 'warning') AS severity, c.n,

@@ -27,15 +27,15 @@
 WITH people AS (
   SELECT p.*, s.session_no, coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
-  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
 ),
 -- One row for each moment of a participant.
 told AS (
   SELECT s.session_no, e.participant_id, e.event_time, count(*) AS n,
     count(*) FILTER (WHERE e.occurrence > 0) AS repeated_n
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   GROUP BY s.session_no, e.participant_id, e.event_time
 ),
 told_by AS (
@@ -49,7 +49,8 @@ told_by AS (
       sum(t.repeated_n)
     ) AS null_ns
   FROM told t
-  LEFT JOIN people p ON p.session_no = t.session_no AND p.participant_id = t.participant_id
+  LEFT JOIN (SELECT * FROM people WHERE $by <> 'none') p
+    ON p.session_no = t.session_no AND p.participant_id = t.participant_id
   GROUP BY CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END
 ),
 people_by AS (

@@ -62,20 +62,20 @@ WITH catalogue (error_code, explanation, suggested_action) AS (
       'look at what the participant did around it')
 ),
 by_participant AS (
-  SELECT event, error_code, class, stage_arn, session_id, participant_id,
+  SELECT event, error_code, class, session_no, participant_id,
     count(*) AS n, min(event_time) AS first_seen, max(event_time) AS last_seen
   FROM errors
   -- Someone who watches a replica is a real viewer: subscriptions stay unless replicas alone are asked for.
   WHERE $replicas = 'include'
     OR ($replicas = 'exclude' AND (event = 'SUBSCRIBE_ERROR' OR NOT is_replica))
     OR ($replicas = 'only' AND is_replica)
-  GROUP BY event, error_code, class, stage_arn, session_id, participant_id
+  GROUP BY event, error_code, class, session_no, participant_id
 ),
 by_session AS (
   SELECT event, error_code, class, sum(n) AS n, count(*) AS participants_n,
     min(first_seen) AS first_seen, max(last_seen) AS last_seen
   FROM by_participant
-  GROUP BY event, error_code, class, stage_arn, session_id
+  GROUP BY event, error_code, class, session_no
 ),
 by_code AS (
   SELECT event, error_code, class, sum(n) AS events_n, sum(participants_n) AS participants_n,

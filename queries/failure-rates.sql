@@ -40,8 +40,7 @@
 -- chart = { kind = "dot", x = "action", y = "never_rate", series = "dimension" }
 
 WITH by_participant AS (
-  SELECT a.date, a.account_id, a.region, a.stage_arn, a.session_id, a.participant_id, a.action,
-    max(a.stage_name) AS stage_name,
+  SELECT a.session_no, a.participant_id, a.action,
     min(a.first_attempt) AS first_attempt,
     sum(a.attempts_n) AS attempts_n,
     sum(a.failures_n) AS failures_n,
@@ -53,14 +52,14 @@ WITH by_participant AS (
   WHERE $replicas = 'include'
     OR ($replicas = 'exclude' AND (a.action = 'subscribe' OR NOT a.is_replica))
     OR ($replicas = 'only' AND a.is_replica)
-  GROUP BY a.date, a.account_id, a.region, a.stage_arn, a.session_id, a.participant_id, a.action
+  GROUP BY a.session_no, a.participant_id, a.action
 ),
 tried AS (
   SELECT a.*,
     bucket_start(a.first_attempt, $bucket, $tz) AS bucket,
     coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM by_participant a
-  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE a.attempts_n > 0
     AND ($from IS NULL OR a.first_attempt >= $from)
     AND ($to IS NULL OR a.first_attempt < $to)

@@ -51,7 +51,7 @@ fetched AS (
     count(*) FILTER (WHERE p.events_status = 'FAILED') AS failed_n,
     sum(p.events_n) AS events_n
   FROM participants p
-  JOIN picked s USING (account_id, region, date, stage_arn, session_id)
+  JOIN picked s USING (date, stage_arn, session_id)
   GROUP BY p.stage_arn, p.session_id
 ),
 judged AS (

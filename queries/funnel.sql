@@ -39,38 +39,38 @@
 
 -- Who is listed has tried, whatever its events say.
 WITH listed AS (
-  SELECT p.account_id, p.region, p.date, p.stage_arn, p.session_id, p.participant_id, p.first_join_time,
+  SELECT s.session_no, p.participant_id, p.first_join_time,
     p.replication_type = 'REPLICA' AS is_replica
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 tries AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id,
+  SELECT session_no, participant_id,
     min(first_attempt) AS first_try,
     min(CASE WHEN action <> 'join' THEN first_attempt END) AS media_try,
     min(CASE WHEN action <> 'join' THEN first_start END) AS media_start,
     bool_or(action = 'publish' AND attempts_n > 0) AS publishes,
     bool_or(action <> 'subscribe' AND is_replica) AS is_replica
   FROM attempts
-  GROUP BY account_id, region, date, stage_arn, session_id, participant_id
+  GROUP BY session_no, participant_id
 ),
 stays AS (
-  SELECT i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id, min(i.start_time) AS joined_at,
-    max(i.end_time) AS left_at, last_value(i.end_reason ORDER BY i.end_time, i.start_time) AS end_reason,
+  SELECT s.session_no, i.participant_id, min(i.start_time) AS joined_at, max(i.end_time) AS left_at,
+    last_value(i.end_reason ORDER BY i.end_time, i.start_time) AS end_reason,
     bool_or(i.end_reason = 'OPEN') AS is_open, bool_or(i.replica) AS is_replica
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE'
-  GROUP BY i.account_id, i.region, i.date, i.stage_arn, i.session_id, i.participant_id
+  GROUP BY s.session_no, i.participant_id
 ),
 media AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, start_time, end_time
+  SELECT session_no, participant_id, start_time, end_time
   FROM intervals
-  JOIN selected_sessions USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions USING (date, stage_arn, session_id)
   WHERE kind IN ('PUBLISH', 'SUBSCRIBE')
 ),
 edges AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, step,
+  SELECT session_no, participant_id, step,
     CASE WHEN step = 1 THEN start_time ELSE end_time END AS at
   FROM (VALUES (1), (-1)) AS ends (step)
   CROSS JOIN media
@@ -81,7 +81,7 @@ levels AS (
   SELECT *, sum(step) OVER session AS media_n, lead(at) OVER session AS until_at,
     lag(participant_id) OVER session IS DISTINCT FROM participant_id AS is_first
   FROM edges
-  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING)
+  WINDOW session AS (PARTITION BY session_no ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING)
 ),
 lengths AS (
   SELECT *, CASE WHEN media_n > 0 THEN CAST(until_at - at AS BIGINT) ELSE 0 END AS length_us FROM levels
@@ -89,41 +89,41 @@ lengths AS (
 -- The time with media of all so far.
 summed AS (
   SELECT *, sum(length_us) OVER (
-      PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
+      PARTITION BY session_no ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
     ) AS media_us
   FROM lengths
 ),
 -- And of all before this one.
 followed AS (
   SELECT *, max(CASE WHEN is_first THEN media_us - length_us END) OVER (
-      PARTITION BY stage_arn, session_id ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
+      PARTITION BY session_no ORDER BY participant_id, at, step DESC ROWS UNBOUNDED PRECEDING
     ) AS before_us
   FROM summed
 ),
 sustained AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id,
+  SELECT session_no, participant_id,
     min(until_at - arrow_cast(media_us - before_us - CAST($sustain * 1e6 AS BIGINT), 'Duration(Microsecond)')) AS sustained_at
   FROM followed
   WHERE length_us > 0 AND media_us - before_us >= CAST($sustain * 1e6 AS BIGINT)
-  GROUP BY account_id, region, date, stage_arn, session_id, participant_id
+  GROUP BY session_no, participant_id
 ),
 troubled AS (
-  SELECT DISTINCT t.account_id, t.region, t.date, t.stage_arn, t.session_id, t.participant_id
-  FROM stays t
-  JOIN events e USING (account_id, region, date, stage_arn, session_id, participant_id)
+  SELECT DISTINCT t.session_no, t.participant_id
+  FROM events e
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
+  JOIN stays t ON t.session_no = s.session_no AND t.participant_id = e.participant_id
   WHERE e.name LIKE '%\_ERROR' AND e.event_time <= t.left_at
     AND t.left_at - e.event_time <= arrow_cast(CAST($clean * 1e6 AS BIGINT), 'Duration(Microsecond)')
 ),
 everyone AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id FROM listed
+  SELECT session_no, participant_id FROM listed
   UNION
-  SELECT account_id, region, date, stage_arn, session_id, participant_id FROM tries
+  SELECT session_no, participant_id FROM tries
   UNION
-  SELECT account_id, region, date, stage_arn, session_id, participant_id FROM stays
+  SELECT session_no, participant_id FROM stays
 ),
 people AS (
-  SELECT e.account_id, e.region, e.date, e.stage_arn, e.session_id, e.participant_id,
-    c.stage_name,
+  SELECT e.session_no, e.participant_id,
     coalesce(t.publishes, false) AS publishes,
     coalesce(l.is_replica, false) OR coalesce(t.is_replica, false) OR coalesce(s.is_replica, false) AS is_replica,
     coalesce(least(t.first_try, s.joined_at, l.first_join_time), c.session_start) AS tried_at,
@@ -131,23 +131,18 @@ people AS (
     CASE WHEN s.end_reason = 'EXPLICIT' AND x.participant_id IS NULL THEN s.left_at END AS clean_at,
     coalesce(s.is_open, false) AS is_live
   FROM everyone e
-  JOIN selected_sessions c ON c.stage_arn = e.stage_arn AND c.session_id = e.session_id
-  LEFT JOIN listed l ON l.stage_arn = e.stage_arn AND l.session_id = e.session_id
-    AND l.participant_id = e.participant_id
-  LEFT JOIN tries t ON t.stage_arn = e.stage_arn AND t.session_id = e.session_id
-    AND t.participant_id = e.participant_id
-  LEFT JOIN stays s ON s.stage_arn = e.stage_arn AND s.session_id = e.session_id
-    AND s.participant_id = e.participant_id
-  LEFT JOIN sustained u ON u.stage_arn = e.stage_arn AND u.session_id = e.session_id
-    AND u.participant_id = e.participant_id
-  LEFT JOIN troubled x ON x.stage_arn = e.stage_arn AND x.session_id = e.session_id
-    AND x.participant_id = e.participant_id
+  JOIN selected_sessions c ON c.session_no = e.session_no
+  LEFT JOIN listed l ON l.session_no = e.session_no AND l.participant_id = e.participant_id
+  LEFT JOIN tries t ON t.session_no = e.session_no AND t.participant_id = e.participant_id
+  LEFT JOIN stays s ON s.session_no = e.session_no AND s.participant_id = e.participant_id
+  LEFT JOIN sustained u ON u.session_no = e.session_no AND u.participant_id = e.participant_id
+  LEFT JOIN troubled x ON x.session_no = e.session_no AND x.participant_id = e.participant_id
 ),
 placed AS (
   SELECT m.*, CASE WHEN m.publishes THEN 'publisher' ELSE 'viewer' END AS role,
     coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM people m
-  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE ($replicas = 'include' OR m.is_replica = ($replicas = 'only'))
     AND ($from IS NULL OR m.tried_at >= $from)
     AND ($to IS NULL OR m.tried_at < $to)

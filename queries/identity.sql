@@ -101,7 +101,7 @@ overlapping AS (
 listed AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.isp_name, p.os_name
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 days AS (
   SELECT i.person, unnest(buckets(i.clip_start, i.clip_end, '1d', $tz)) AS day,

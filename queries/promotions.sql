@@ -6,7 +6,7 @@
 --   "Exchanges whose capabilities are not told are left out: what they changed is unknown.",
 --   "Times are whole seconds: what happened in the second of the exchange is 0 s away.",
 -- ]
--- uses = ["selected_sessions", "token_exchanges", "intervals"]
+-- uses = ["publish_rights"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "grace", type = "duration", default = "5s", help = "Who may no longer publish must have stopped after so long." },
@@ -31,63 +31,7 @@
 -- ]
 -- chart = { kind = "dot", x = "at", y = "to_live_s", series = "kind" }
 
-WITH chained AS (
-  SELECT *,
-    -- One participant after the other: a partition for each would take many times as long.
-    CASE WHEN lead(participant_id) OVER session = participant_id THEN lead(event_time) OVER session END AS next_at
-  FROM token_exchanges
-  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY participant_id, event_time, ttl_after_s, occurrence)
-),
-exchanged AS (
-  SELECT *, row_number() OVER (ORDER BY event_time, stage_arn, session_id, participant_id, ttl_after_s, occurrence)
-      AS number,
-    CASE WHEN array_has(capabilities_added, 'PUBLISH') THEN 'promoted' ELSE 'demoted' END AS kind
-  FROM chained
-  WHERE array_has(capabilities_added, 'PUBLISH') OR array_has(capabilities_removed, 'PUBLISH')
-),
-spans AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason
-  FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
-  WHERE i.kind IN ('PRESENCE', 'PUBLISH')
-),
--- The stay and the publishing around each exchange, in one pass.
-around AS (
-  SELECT e.number, e.stage_arn, e.stage_name, e.session_id, e.participant_id, e.person, e.kind, e.event_time, e.next_at,
-    max(i.end_time) FILTER (WHERE i.kind = 'PRESENCE' AND i.start_time <= e.event_time AND i.end_time >= e.event_time)
-      AS left_at,
-    bool_or(i.end_reason = 'OPEN')
-      FILTER (WHERE i.kind = 'PRESENCE' AND i.start_time <= e.event_time AND i.end_time >= e.event_time) AS stays,
-    min(i.start_time) FILTER (WHERE i.kind = 'PUBLISH' AND i.start_time >= e.event_time
-      AND (e.next_at IS NULL OR i.start_time <= e.next_at)) AS live_at,
-    max(i.end_time) FILTER (WHERE i.kind = 'PUBLISH' AND i.start_time <= e.event_time AND i.end_time >= e.event_time)
-      AS stop_at
-  FROM exchanged e
-  LEFT JOIN spans i
-    ON i.stage_arn = e.stage_arn AND i.session_id = e.session_id AND i.participant_id = e.participant_id
-  GROUP BY e.number, e.stage_arn, e.stage_name, e.session_id, e.participant_id, e.person, e.kind, e.event_time, e.next_at
-),
-measured AS (
-  SELECT *, coalesce(stays, false) AND next_at IS NULL AS is_open,
-    -- Who left before did not go live by this exchange.
-    CASE WHEN kind = 'promoted' AND (left_at IS NULL OR live_at <= left_at)
-      THEN CAST(live_at - event_time AS BIGINT) / 1e6 END AS to_live_s,
-    CASE WHEN kind = 'demoted' THEN CAST(stop_at - event_time AS BIGINT) / 1e6 END AS to_stop_s
-  FROM around
-),
-judged AS (
-  SELECT *,
-    CASE
-      WHEN kind = 'promoted' AND to_live_s IS NOT NULL THEN 'used'
-      WHEN kind = 'promoted' AND is_open THEN 'pending'
-      WHEN kind = 'promoted' THEN 'unused'
-      WHEN to_stop_s IS NULL THEN 'idle'
-      WHEN to_stop_s <= $grace THEN 'stopped'
-      ELSE 'violation'
-    END AS outcome
-  FROM measured
-),
-totals AS (
+WITH totals AS (
   SELECT count(*) FILTER (WHERE outcome IN ('used', 'unused')) AS promoted_n,
     count(*) FILTER (WHERE outcome = 'unused') AS unused_n,
     count(to_live_s) AS live_n,
@@ -97,7 +41,7 @@ totals AS (
     round(CASE WHEN count(to_live_s) < 10000
       THEN percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s)
       ELSE approx_percentile_cont(0.95) WITHIN GROUP (ORDER BY to_live_s) END, 3) AS p95_s
-  FROM judged
+  FROM publish_rights
 )
 SELECT coalesce(j.stage_name, j.stage_arn) AS stage, j.session_id AS session, j.participant_id AS participant, j.person,
   j.kind, j.event_time AS at, j.to_live_s, j.to_stop_s, j.outcome, t.promoted_n,
@@ -108,6 +52,6 @@ SELECT coalesce(j.stage_name, j.stage_arn) AS stage, j.session_id AS session, j.
   CASE WHEN t.live_n >= 20 THEN t.p95_s END AS to_live_p95_s,
   j.stage_arn
 FROM totals t
-CROSS JOIN judged j
+CROSS JOIN publish_rights j
 ORDER BY j.number
 LIMIT $limit

@@ -44,7 +44,7 @@ WITH placed AS (
     bucket_start(c.joined_at, $bucket, $tz) AS bucket,
     coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM startups c
-  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE $replicas = 'include' OR c.is_replica = ($replicas = 'only')
 ),
 timed AS (

@@ -29,14 +29,14 @@
 WITH whole AS (
   SELECT s.account_id, s.region, s.date, s.stage_arn, s.session_id, f.start_time, f.end_time, f.participants_n, f.events_n
   FROM selected_sessions s
-  JOIN sessions f USING (account_id, region, date, stage_arn, session_id)
+  JOIN sessions f USING (date, stage_arn, session_id)
   WHERE f.collection = 'COMPLETE' AND f.pruned_at IS NULL
 ),
 people AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.published, p.first_join_time, p.state, p.replication_type,
     p.events_n, p.events_status, p.source_stage_arn, p.source_session_id
   FROM participants p
-  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+  JOIN whole s USING (date, stage_arn, session_id)
 ),
 spans AS (
   SELECT i.stage_arn, i.session_id, i.participant_id,
@@ -45,14 +45,14 @@ spans AS (
     bool_or(i.kind = 'PRESENCE' AND i.end_reason = 'OPEN') AS never_left,
     bool_or(array_has(i.anomalies, 'event_outside_session')) AS outside
   FROM intervals i
-  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+  JOIN whole s USING (date, stage_arn, session_id)
   GROUP BY i.stage_arn, i.session_id, i.participant_id
 ),
 told AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, count(*) AS events_n,
     min(e.event_time) FILTER (WHERE e.name = 'JOINED') AS joined_at
   FROM events e
-  JOIN whole s USING (account_id, region, date, stage_arn, session_id)
+  JOIN whole s USING (date, stage_arn, session_id)
   GROUP BY e.stage_arn, e.session_id, e.participant_id
 ),
 compared AS (

@@ -26,19 +26,19 @@
 -- chart = { kind = "stacked-bar", x = "stage", y = "publish_h", series = "state" }
 
 WITH hours AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, max(stage_name) AS stage_name,
+  SELECT date, stage_arn, session_id, participant_id, max(stage_name) AS stage_name,
     sum(duration_s) / 3600 AS publish_h, count(*) FILTER (WHERE is_open) AS open_n,
     count(*) FILTER (WHERE synthetic_start) AS synth_n, count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM publishing
   WHERE NOT quarantined AND ($open = 'clip' OR is_open = ($open = 'only'))
-  GROUP BY account_id, region, date, stage_arn, session_id, participant_id
+  GROUP BY date, stage_arn, session_id, participant_id
 ),
 stated AS (
   SELECT h.*, coalesce(p.recording_state, '(none)') AS state, p.details_status, p.recording_s3_prefix,
     bool_or(coalesce(p.recording_state, 'DISABLED') NOT IN ('DISABLED', 'FAILED'))
       OVER (PARTITION BY h.stage_arn) AS stage_records
   FROM hours h
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN participants p USING (date, stage_arn, session_id, participant_id)
 )
 SELECT coalesce(max(stage_name), stage_arn) AS stage, state, count(*) AS publishers_n, sum(publish_h) AS publish_h,
   sum(CASE WHEN state = 'FAILED' OR (state IN ('DISABLED', '(none)') AND stage_records) THEN publish_h ELSE 0.0 END)

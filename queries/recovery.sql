@@ -43,7 +43,7 @@ WITH failures AS (
 starts AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name, e.remote_participant_id
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED')
 ),
 followed AS (

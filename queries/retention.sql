@@ -38,7 +38,7 @@ weeks AS (
   SELECT i.user_id,
     unnest(buckets(i.start_time, greatest(i.end_time, i.start_time + INTERVAL '1 microsecond'), '1w', $tz)) AS week
   FROM intervals i
-  JOIN selected s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica AND i.user_id IS NOT NULL
     AND ($role = 'any' OR i.publisher = ($role = 'publisher'))
 ),

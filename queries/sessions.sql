@@ -102,7 +102,7 @@ failures AS (
 copies AS (
   SELECT p.stage_arn, p.session_id, count(DISTINCT p.participant_id) AS replicas_in_n
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE p.replication_type = 'REPLICA'
   GROUP BY p.stage_arn, p.session_id
 ),

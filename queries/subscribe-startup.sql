@@ -38,7 +38,7 @@ WITH placed AS (
     bucket_start(u.start_time, $bucket, $tz) AS bucket,
     coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
   FROM subscribe_startups u
-  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
 ),
 summed AS (
   SELECT bucket, dimension, remote_is_replica,

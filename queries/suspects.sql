@@ -9,7 +9,7 @@
 --   "Participants that first tried in the period. Replicas are left out, except as publishers that someone watches.",
 -- ]
 -- note = "a lower bound: network errors of the client and bad token signatures leave no event"
--- uses = ["attempts", "participants"]
+-- uses = ["selected_sessions", "attempts", "participants"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "min_n", type = "integer", default = "30", help = "Slices of fewer participants are not shown." },
@@ -34,30 +34,37 @@
 -- chart = { kind = "dot", x = "value", y = "rate", series = "dimension" }
 
 WITH tried AS (
-  SELECT account_id, region, date, stage_arn, session_id, participant_id, action,
+  SELECT session_no, participant_id, action,
     min(first_attempt) AS first_attempt, sum(starts_n) AS starts_n, sum(attempts_n) AS attempts_n
   FROM attempts
   WHERE action = 'subscribe' OR (action = 'publish' AND NOT is_replica)
-  GROUP BY account_id, region, date, stage_arn, session_id, participant_id, action
+  GROUP BY session_no, participant_id, action
 ),
-described AS (
-  SELECT t.action, t.starts_n = 0 AS failed, p.sdk_version, p.os_name, p.isp_name, p.protocol,
+people AS (
+  SELECT s.session_no, p.participant_id, p.sdk_version, p.os_name, p.isp_name, p.protocol,
     p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), '') AS browser
+  FROM participants p
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
+),
+-- Many share all of their traits.
+described AS (
+  SELECT t.action, t.starts_n = 0 AS failed, p.sdk_version, p.os_name, p.isp_name, p.protocol, p.browser, count(*) AS n
   FROM tried t
-  LEFT JOIN participants p USING (account_id, region, date, stage_arn, session_id, participant_id)
+  LEFT JOIN people p USING (session_no, participant_id)
   WHERE t.attempts_n > 0
     AND ($from IS NULL OR t.first_attempt >= $from)
     AND ($to IS NULL OR t.first_attempt < $to)
+  GROUP BY t.action, t.starts_n = 0, p.sdk_version, p.os_name, p.isp_name, p.protocol, p.browser
 ),
 slices AS (
-  SELECT d.action, d.failed, m.dimension,
+  SELECT d.action, d.failed, d.n, m.dimension,
     coalesce(CASE m.dimension WHEN 'sdk' THEN d.sdk_version WHEN 'os' THEN d.os_name WHEN 'browser' THEN d.browser
       WHEN 'isp' THEN d.isp_name ELSE d.protocol END, '(unknown)') AS value
   FROM (VALUES ('sdk'), ('os'), ('browser'), ('isp'), ('protocol')) AS m (dimension)
   CROSS JOIN described d
 ),
 counted AS (
-  SELECT action, dimension, value, count(*) AS n, count(*) FILTER (WHERE failed) AS k
+  SELECT action, dimension, value, sum(n) AS n, sum(CASE WHEN failed THEN n ELSE 0 END) AS k
   FROM slices
   GROUP BY action, dimension, value
 ),

@@ -38,7 +38,7 @@ WITH items AS (
     i.start_time, i.end_time, i.end_reason, CAST(NULL AS VARCHAR) AS detail,
     nullif(array_to_string(i.anomalies, ','), '') AS anomaly
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE ($to IS NULL OR i.start_time < $to) AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)
   UNION ALL
   SELECT stage_arn, session_id, participant_id, participant_id AS person, 'error' AS lane,

@@ -48,7 +48,7 @@ WITH facts AS (
 listed AS (
   SELECT p.*
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 named AS (
   SELECT f.*, CASE WHEN $what = 'stage' THEN f.stage_arn END AS ranked_arn,

@@ -15,6 +15,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id as of the first success, else as the listing gives it; the participant where there is none." },
 --   { name = "action", type = "text", help = "join, publish or subscribe." },
@@ -33,7 +34,7 @@ WITH spans AS (
     CASE i.kind WHEN 'PRESENCE' THEN 'join' WHEN 'PUBLISH' THEN 'publish' ELSE 'subscribe' END AS action,
     coalesce(i.remote_participant_id, '') AS remote
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
 ),
 failures AS (
@@ -42,8 +43,13 @@ failures AS (
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
     e.replica
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
+),
+people AS (
+  SELECT s.session_no, p.participant_id, p.user_id, p.replication_type
+  FROM participants p
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 classified AS (
   SELECT f.session_no, f.participant_id, f.event_time, f.action, f.replica, bool_or(i.action IS NOT NULL) AS was_up
@@ -76,7 +82,7 @@ summed AS (
   FROM tried
   GROUP BY session_no, participant_id, action, replica
 )
-SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, a.participant_id,
+SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, s.session_no, a.participant_id,
   coalesce(a.user_id, p.user_id, a.participant_id) AS person,
   a.action,
   CASE a.action WHEN 'subscribe' THEN a.replica
@@ -86,6 +92,4 @@ SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, 
   s.session_end IS NULL AS is_open
 FROM summed a
 JOIN selected_sessions s USING (session_no)
-LEFT JOIN participants p
-  ON p.account_id = s.account_id AND p.region = s.region AND p.date = s.date AND p.stage_arn = s.stage_arn
-  AND p.session_id = s.session_id AND p.participant_id = a.participant_id
+LEFT JOIN people p ON p.session_no = a.session_no AND p.participant_id = a.participant_id

@@ -16,6 +16,7 @@
 --   { name = "date", type = "date", help = "The UTC date on which the session started." },
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "sdk", type = "text", help = "The version of the SDK." },
 --   { name = "os", type = "text", help = "The operating system." },
@@ -26,16 +27,16 @@
 -- ]
 
 WITH known AS (
-  SELECT p.account_id, p.region, p.date, p.stage_arn, s.stage_name, p.session_id, p.participant_id,
+  SELECT s.account_id, s.region, p.date, p.stage_arn, s.stage_name, p.session_id, s.session_no, p.participant_id,
     coalesce(p.sdk_version, '(unknown)') AS sdk,
     coalesce(p.os_name, '(unknown)') AS os,
     coalesce(p.browser_name || ' ' || coalesce(split_part(p.browser_version, '.', 1), ''), '(unknown)') AS browser,
     coalesce(p.isp_name, '(unknown)') AS isp,
     coalesce(p.protocol, '(unknown)') AS protocol
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 )
-SELECT account_id, region, date, stage_arn, session_id, participant_id, sdk, os, browser, isp, protocol,
+SELECT account_id, region, date, stage_arn, session_id, session_no, participant_id, sdk, os, browser, isp, protocol,
   -- The first text keeps the engine from a call without any.
   CASE $by WHEN 'none' THEN 'all' ELSE substr(concat_ws(', ', '',
     CASE WHEN ',' || $by || ',' LIKE '%,stage,%' THEN coalesce(stage_name, stage_arn) END,

@@ -16,6 +16,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant whose attempt failed." },
 --   { name = "event_time", type = "timestamp", help = "When; NULL where the service gave no time." },
 --   { name = "event", type = "text", help = "JOIN_ERROR, PUBLISH_ERROR, SUBSCRIBE_ERROR, or a newer one." },
@@ -26,64 +27,63 @@
 -- ]
 
 WITH failures AS (
-  SELECT e.account_id, e.region, e.stage_arn, s.stage_name, e.session_id, e.participant_id, e.event_time,
-    e.name AS event,
+  SELECT s.session_no, e.participant_id, e.event_time, e.name AS event,
     e.remote_participant_id, e.error_code, e.replica, e.occurrence,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'PRESENCE' ELSE replace(e.name, '_ERROR', '') END AS kind,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'JOINED' ELSE replace(e.name, '_ERROR', '_STARTED') END AS start_name,
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name LIKE '%\_ERROR'
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time < $to)
 ),
 starts AS (
-  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.name,
+  SELECT s.session_no, e.participant_id, e.event_time, e.name,
     CASE e.name WHEN 'SUBSCRIBE_STARTED' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE (e.name = 'JOINED' OR e.name LIKE '%\_STARTED')
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time <= $to + arrow_cast(CAST($recover * 1e6 AS BIGINT), 'Duration(Microsecond)'))
 ),
 spans AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time,
+  SELECT s.session_no, i.participant_id, i.kind, i.start_time, i.end_time,
     CASE i.kind WHEN 'SUBSCRIBE' THEN coalesce(i.remote_participant_id, '') ELSE '' END AS remote
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind <> 'REPLICATION'
     AND ($from IS NULL OR i.end_time >= $from)
     AND ($to IS NULL OR i.start_time < $to)
 ),
 replicas_here AS (
-  SELECT p.stage_arn, p.session_id, p.participant_id
+  SELECT s.session_no, p.participant_id
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE p.replication_type = 'REPLICA'
 ),
 classified AS (
-  SELECT f.account_id, f.region, f.stage_arn, f.stage_name, f.session_id, f.participant_id, f.event_time, f.event,
-    f.remote_participant_id, f.error_code, f.replica, f.occurrence,
+  SELECT f.session_no, f.participant_id, f.event_time, f.event, f.remote_participant_id, f.error_code, f.replica,
+    f.occurrence,
     bool_or(i.kind IS NOT NULL) AS was_up,
     bool_or(b.name IS NOT NULL) AS recovered,
     bool_or(r.participant_id IS NOT NULL) AS participant_is_replica
   FROM failures f
   LEFT JOIN spans i
-    ON i.stage_arn = f.stage_arn AND i.session_id = f.session_id AND i.participant_id = f.participant_id
+    ON i.session_no = f.session_no AND i.participant_id = f.participant_id
     AND i.kind = f.kind AND i.remote = f.remote
     AND i.start_time < f.event_time AND f.event_time <= i.end_time
   LEFT JOIN starts b
-    ON b.stage_arn = f.stage_arn AND b.session_id = f.session_id AND b.participant_id = f.participant_id
+    ON b.session_no = f.session_no AND b.participant_id = f.participant_id
     AND b.name = f.start_name AND b.remote = f.remote
     AND b.event_time >= f.event_time
     AND b.event_time - f.event_time <= arrow_cast(CAST($recover * 1e6 AS BIGINT), 'Duration(Microsecond)')
   LEFT JOIN replicas_here r
-    ON r.stage_arn = f.stage_arn AND r.session_id = f.session_id AND r.participant_id = f.participant_id
-  GROUP BY f.account_id, f.region, f.stage_arn, f.stage_name, f.session_id, f.participant_id, f.event_time, f.event,
-    f.remote_participant_id, f.error_code, f.replica, f.occurrence
+    ON r.session_no = f.session_no AND r.participant_id = f.participant_id
+  GROUP BY f.session_no, f.participant_id, f.event_time, f.event, f.remote_participant_id, f.error_code, f.replica,
+    f.occurrence
 )
-SELECT account_id, region, stage_arn, stage_name, session_id, participant_id, event_time, event,
+SELECT s.account_id, s.region, s.stage_arn, s.stage_name, s.session_id, s.session_no, participant_id, event_time, event,
   remote_participant_id,
   coalesce(error_code, '(none)') AS error_code,
   CASE
@@ -94,3 +94,4 @@ SELECT account_id, region, stage_arn, stage_name, session_id, participant_id, ev
   END AS class,
   CASE event WHEN 'SUBSCRIBE_ERROR' THEN replica ELSE replica OR participant_is_replica END AS is_replica
 FROM classified
+JOIN selected_sessions s USING (session_no)

@@ -7,7 +7,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Replicas are left out, except as publishers that someone watches.",
 -- ]
--- uses = ["sessions", "attempts", "intervals", "events"]
+-- uses = ["sessions", "selected_sessions", "attempts", "intervals", "events"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "churn", type = "float", default = "0.2", help = "A session is churny above this share of persons with two reconnects or more." },
@@ -36,88 +36,88 @@
 -- ]
 
 WITH picked AS (
-  SELECT account_id, region, date, stage_arn, session_id, stage_name, start_time, end_time, as_of, collection
-  FROM sessions
-  WHERE ($stage IS NULL OR stage_arn ~ $stage OR stage_name ~ $stage)
-    AND ($session IS NULL OR session_id ~ $session)
-    AND ($to IS NULL OR start_time < $to)
-    AND ($from IS NULL OR end_time IS NULL OR end_time >= $from)
-    AND collection IN ('COMPLETE', 'INCOMPLETE') AND pruned_at IS NULL
+  SELECT n.session_no, s.account_id, s.region, s.date, s.stage_arn, s.session_id, s.stage_name, s.start_time, s.end_time,
+    s.as_of, s.collection
+  FROM sessions s
+  JOIN selected_sessions n USING (date, stage_arn, session_id)
+  WHERE ($to IS NULL OR s.start_time < $to)
+    AND ($from IS NULL OR s.end_time IS NULL OR s.end_time >= $from)
+    AND s.collection IN ('COMPLETE', 'INCOMPLETE') AND s.pruned_at IS NULL
 ),
 person_tries AS (
-  SELECT stage_arn, session_id, person, action, sum(starts_n) AS starts_n, sum(failures_n) AS failures_n
+  SELECT session_no, person, action, sum(starts_n) AS starts_n, sum(failures_n) AS failures_n
   FROM attempts
   WHERE action = 'subscribe' OR NOT is_replica
-  GROUP BY stage_arn, session_id, person, action
+  GROUP BY session_no, person, action
 ),
 tries AS (
-  SELECT stage_arn, session_id,
+  SELECT session_no,
     sum(CASE WHEN action = 'publish' THEN starts_n + failures_n END) AS publish_attempts_n,
     sum(CASE WHEN action = 'publish' THEN starts_n END) AS publish_starts_n,
     sum(CASE WHEN action = 'join' THEN failures_n END) AS join_failures_n,
     count(DISTINCT CASE WHEN starts_n = 0 AND failures_n > 0 THEN person END) AS never_n
   FROM person_tries
-  GROUP BY stage_arn, session_id
+  GROUP BY session_no
 ),
 present AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, coalesce(i.user_id, i.participant_id) AS person, i.start_time,
-    i.end_time, i.starts_n
+  SELECT s.session_no, i.participant_id, coalesce(i.user_id, i.participant_id) AS person, i.start_time, i.end_time,
+    i.starts_n
   FROM intervals i
-  JOIN picked s USING (account_id, region, date, stage_arn, session_id)
+  JOIN picked s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica
 ),
 -- Most come once: see the view connections.
 beside AS (
   SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
   FROM present
-  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY person)
+  WINDOW session AS (PARTITION BY session_no ORDER BY person)
 ),
 stays AS (
-  SELECT stage_arn, session_id, person, start_time, starts_n,
+  SELECT session_no, person, start_time, starts_n,
     CASE WHEN returns THEN max(end_time) OVER (
-      PARTITION BY stage_arn, session_id, CASE WHEN returns THEN person END
+      PARTITION BY session_no, CASE WHEN returns THEN person END
       ORDER BY start_time, end_time, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) END AS until_time
   FROM beside
 ),
 reconnects AS (
-  SELECT stage_arn, session_id, person,
+  SELECT session_no, person,
     sum(greatest(starts_n - 1, 0)) + count(*) FILTER (WHERE start_time - until_time <= arrow_cast(CAST($stitch * 1e6 AS BIGINT), 'Duration(Microsecond)')) AS reconnects_n
   FROM stays
-  GROUP BY stage_arn, session_id, person
+  GROUP BY session_no, person
 ),
 people AS (
-  SELECT stage_arn, session_id, count(*) AS persons_n, count(*) FILTER (WHERE reconnects_n >= 2) AS reconnecting_n
+  SELECT session_no, count(*) AS persons_n, count(*) FILTER (WHERE reconnects_n >= 2) AS reconnecting_n
   FROM reconnects
-  GROUP BY stage_arn, session_id
+  GROUP BY session_no
 ),
 cut_off AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.start_time
+  SELECT s.session_no, i.participant_id, i.start_time
   FROM intervals i
-  JOIN picked s USING (account_id, region, date, stage_arn, session_id)
+  JOIN picked s USING (date, stage_arn, session_id)
   JOIN events e
-    ON e.account_id = i.account_id AND e.region = i.region AND e.date = i.date AND e.stage_arn = i.stage_arn
+    ON e.date = i.date AND e.stage_arn = i.stage_arn
     AND e.session_id = i.session_id AND e.participant_id = i.participant_id
     AND e.event_time > i.start_time AND e.event_time <= i.end_time
     AND e.event_time >= i.end_time - INTERVAL '10 seconds'
   WHERE i.kind = 'PUBLISH' AND NOT i.replica AND i.end_reason IN ('LEFT', 'SESSION_END') AND e.name = 'PUBLISH_ERROR'
-  GROUP BY i.stage_arn, i.session_id, i.participant_id, i.start_time
+  GROUP BY s.session_no, i.participant_id, i.start_time
 ),
 drops AS (
-  SELECT stage_arn, session_id, count(*) AS dropped_n FROM cut_off GROUP BY stage_arn, session_id
+  SELECT session_no, count(*) AS dropped_n FROM cut_off GROUP BY session_no
 ),
 codes AS (
-  SELECT e.stage_arn, e.session_id, coalesce(e.error_code, '(none)') AS error_code, count(*) AS n
+  SELECT s.session_no, coalesce(e.error_code, '(none)') AS error_code, count(*) AS n
   FROM events e
-  JOIN picked s USING (account_id, region, date, stage_arn, session_id)
+  JOIN picked s USING (date, stage_arn, session_id)
   WHERE e.name LIKE '%\_ERROR'
-  GROUP BY e.stage_arn, e.session_id, coalesce(e.error_code, '(none)')
+  GROUP BY s.session_no, coalesce(e.error_code, '(none)')
 ),
 top_codes AS (
-  SELECT stage_arn, session_id, first_value(error_code ORDER BY n DESC, error_code) AS top_error, sum(n) AS errors_n
+  SELECT session_no, first_value(error_code ORDER BY n DESC, error_code) AS top_error, sum(n) AS errors_n
   FROM codes
-  GROUP BY stage_arn, session_id
+  GROUP BY session_no
 ),
 judged AS (
   SELECT s.*, coalesce(p.persons_n, 0) AS persons_n, coalesce(t.never_n, 0) AS never_n,
@@ -129,10 +129,10 @@ judged AS (
     coalesce(d.dropped_n > 0, false) AS dropped,
     coalesce(p.reconnecting_n * 1.0 / nullif(p.persons_n, 0) > $churn, false) AS churny
   FROM picked s
-  LEFT JOIN tries t ON t.stage_arn = s.stage_arn AND t.session_id = s.session_id
-  LEFT JOIN people p ON p.stage_arn = s.stage_arn AND p.session_id = s.session_id
-  LEFT JOIN drops d ON d.stage_arn = s.stage_arn AND d.session_id = s.session_id
-  LEFT JOIN top_codes c ON c.stage_arn = s.stage_arn AND c.session_id = s.session_id
+  LEFT JOIN tries t ON t.session_no = s.session_no
+  LEFT JOIN people p ON p.session_no = s.session_no
+  LEFT JOIN drops d ON d.session_no = s.session_no
+  LEFT JOIN top_codes c ON c.session_no = s.session_no
 )
 SELECT account_id, region, date, stage_arn, stage_name, session_id, start_time, end_time,
   end_time IS NULL AS live,

@@ -40,19 +40,19 @@ exchanges AS (
   SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time, e.new_token['expiration_time'] AS expires_after,
     e.previous_token['user_id'] AS user_before, e.new_token['user_id'] AS user_after
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name = 'TOKEN_EXCHANGED'
 ),
 present AS (
   SELECT i.stage_arn, i.session_id, i.participant_id, i.user_id, i.start_time
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND i.user_id IS NOT NULL
 ),
 listed AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.user_id, p.isp_name
   FROM participants p
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 stays AS (
   SELECT m.account_id, m.region, m.stage_arn, m.stage_name, m.session_id, m.participant_id, m.event_time, m.event,

@@ -5,7 +5,7 @@
 -- caveats = [
 --   "A person's stays are united, not summed: two devices at once are one time.",
 -- ]
--- uses = ["presence"]
+-- uses = ["presence", "selected_sessions"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
@@ -37,19 +37,19 @@
 WITH beside AS (
   SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
   FROM presence
-  WINDOW session AS (PARTITION BY stage_arn, session_id ORDER BY person)
+  WINDOW session AS (PARTITION BY session_no ORDER BY person)
 ),
 followed AS (
   SELECT *,
     CASE WHEN returns THEN max(clip_end) OVER (
-      PARTITION BY stage_arn, session_id, is_replica, identified, CASE WHEN returns THEN person END
+      PARTITION BY session_no, is_replica, identified, CASE WHEN returns THEN person END
       ORDER BY clip_start, clip_end, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) END AS until_time
   FROM beside
 ),
 summed AS (
-  SELECT account_id, region, date, stage_arn, stage_name, session_id, person, identified, is_replica,
+  SELECT session_no, person, identified, is_replica,
     min(clip_start) AS first_in,
     max(clip_end) AS last_out,
     sum(greatest(CAST(clip_end - greatest(clip_start, until_time) AS BIGINT) / 1e6, 0.0)) AS present_s,
@@ -61,10 +61,11 @@ summed AS (
     count(*) FILTER (WHERE synthetic_start) AS synth_n,
     count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM followed
-  GROUP BY account_id, region, date, stage_arn, stage_name, session_id, person, identified, is_replica
+  GROUP BY session_no, person, identified, is_replica
 )
-SELECT account_id, region, date, stage_arn, stage_name, session_id, person, identified, is_replica,
+SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, person, identified, is_replica,
   first_in, last_out, present_s,
   CAST(last_out - first_in AS BIGINT) / 1e6 - present_s AS away_s,
   connections_n, participants_n, publisher, is_open, quarantined, synth_n, anomaly_n
 FROM summed
+JOIN selected_sessions s USING (session_no)

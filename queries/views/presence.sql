@@ -17,6 +17,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
 --   { name = "identified", type = "boolean", help = "There is a user id. Others are never united across sessions." },
@@ -35,7 +36,7 @@
 --   { name = "publisher", type = "boolean", help = "The participant ever published in this session." },
 -- ]
 
-SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id, 
+SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, s.session_no, i.participant_id,
   coalesce(i.user_id, i.participant_id) AS person,
   i.user_id IS NOT NULL AS identified,
   i.start_time,
@@ -52,7 +53,7 @@ SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, 
   i.replica AS is_replica,
   i.publisher
 FROM intervals i
-JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+JOIN selected_sessions s USING (date, stage_arn, session_id)
 WHERE i.kind = 'PRESENCE'
   AND ($to IS NULL OR i.start_time < $to)
   AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)

@@ -44,7 +44,7 @@
 WITH spans AS (
   SELECT i.*, s.stage_name, coalesce(i.destination_stage_arn, '') AS destination
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'REPLICATION'
     -- What a destination tells of itself is the same replication once more.
     AND (i.destination_stage_arn IS DISTINCT FROM i.stage_arn)

@@ -18,6 +18,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
 --   { name = "is_replica", type = "boolean", help = "The participant is a replica." },
@@ -28,15 +29,15 @@
 -- ]
 
 WITH connected AS (
-  SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
+  SELECT s.session_no, i.participant_id,
     coalesce(i.user_id, i.participant_id) AS person, i.replica AS is_replica,
     i.start_time AS joined_at, i.end_time AS left_at, i.end_reason = 'OPEN' AS is_open, i.synthetic_start,
     -- One participant after the other: a partition for each would take many times as long.
     CASE WHEN lead(i.participant_id) OVER session = i.participant_id THEN lead(i.start_time) OVER session END AS next_at
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE'
-  WINDOW session AS (PARTITION BY i.stage_arn, i.session_id ORDER BY i.participant_id, i.start_time, i.end_time)
+  WINDOW session AS (PARTITION BY s.session_no ORDER BY i.participant_id, i.start_time, i.end_time)
 ),
 joined AS (
   SELECT * FROM connected
@@ -47,41 +48,39 @@ joined AS (
 ),
 -- What can happen to a connection that matters here.
 marks AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.start_time AS at, 'published' AS mark
+  SELECT s.session_no, i.participant_id, i.start_time AS at, 'published' AS mark
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PUBLISH'
   UNION ALL
-  SELECT e.stage_arn, e.session_id, e.participant_id, e.event_time AS at,
+  SELECT s.session_no, e.participant_id, e.event_time AS at,
     CASE e.name WHEN 'PUBLISH_ERROR' THEN 'failed' ELSE 'promoted' END AS mark
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name = 'PUBLISH_ERROR'
     OR (e.name = 'TOKEN_EXCHANGED'
       AND array_has(e.new_token['capabilities'], 'PUBLISH')
       AND NOT array_has(e.previous_token['capabilities'], 'PUBLISH'))
 ),
 followed AS (
-  SELECT c.account_id, c.region, c.date, c.stage_arn, c.stage_name, c.session_id, c.participant_id, c.person,
-    c.is_replica, c.joined_at, c.is_open,
+  SELECT c.session_no, c.participant_id, c.person, c.is_replica, c.joined_at, c.is_open,
     min(m.at) FILTER (WHERE m.mark = 'published') AS publish_at,
     min(m.at) FILTER (WHERE m.mark = 'promoted' AND m.at >= c.joined_at) AS promoted_at,
     coalesce(bool_or(m.mark = 'failed'), false) AS has_failed
   FROM joined c
   LEFT JOIN marks m
-    ON m.stage_arn = c.stage_arn AND m.session_id = c.session_id AND m.participant_id = c.participant_id
+    ON m.session_no = c.session_no AND m.participant_id = c.participant_id
     AND m.at >= c.joined_at - INTERVAL '1 second' AND m.at <= c.left_at
     AND (c.next_at IS NULL OR m.at < c.next_at - INTERVAL '1 second')
-  GROUP BY c.account_id, c.region, c.date, c.stage_arn, c.stage_name, c.session_id, c.participant_id, c.person,
-    c.is_replica, c.joined_at, c.left_at, c.next_at, c.is_open
+  GROUP BY c.session_no, c.participant_id, c.person, c.is_replica, c.joined_at, c.left_at, c.next_at, c.is_open
 ),
 measured AS (
   SELECT *, coalesce(promoted_at <= publish_at, false) AS was_promoted,
     greatest(CAST(publish_at - joined_at AS BIGINT) / 1e6, CASE WHEN publish_at IS NOT NULL THEN 0.0 END) AS startup_s
   FROM followed
 )
-SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, person, is_replica, joined_at,
-  publish_at, startup_s,
+SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, s.session_no, participant_id, person,
+  is_replica, joined_at, publish_at, startup_s,
   CASE
     WHEN publish_at IS NOT NULL AND (startup_s > $intent OR was_promoted) THEN 'late_intent'
     WHEN publish_at IS NOT NULL THEN 'on_time'
@@ -90,3 +89,4 @@ SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_
     ELSE 'no_attempt'
   END AS outcome
 FROM measured
+JOIN selected_sessions s USING (session_no)

@@ -15,6 +15,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "remote_participant_id", type = "text", help = "The publisher that was watched." },
 --   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
@@ -25,58 +26,61 @@
 -- ]
 
 WITH subscribed AS (
-  SELECT i.date, i.stage_arn, i.session_id, i.participant_id, i.remote_participant_id,
-    coalesce(i.user_id, i.participant_id) AS person, i.replica AS remote_is_replica, i.start_time
+  SELECT s.session_no, i.participant_id, i.remote_participant_id, coalesce(i.user_id, i.participant_id) AS person,
+    i.replica AS remote_is_replica, i.start_time
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
 ),
 spans AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id, i.kind, i.start_time, i.end_time
+  SELECT s.session_no, i.participant_id, i.kind, i.start_time, i.end_time
   FROM intervals i
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind IN ('PRESENCE', 'PUBLISH')
 ),
--- What came before each subscription: its subscriber, its publisher, and where the publisher has no interval here, the
--- replication that brought it.
+-- Where the destination's session is not known, each of its stage at about that time.
+replicated AS (
+  SELECT s.session_no, r.participant_id, r.start_time, r.end_time
+  FROM intervals r
+  JOIN selected_sessions s ON s.stage_arn = r.destination_stage_arn AND s.stage_arn <> r.stage_arn
+  WHERE r.kind = 'REPLICATION'
+    AND (r.destination_session_id IS NULL OR r.destination_session_id = s.session_id)
+    AND r.end_time >= s.session_start - INTERVAL '1 day'
+    AND (s.session_end IS NULL OR r.start_time <= s.session_end + INTERVAL '1 day')
+),
 followed AS (
-  SELECT u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica,
-    u.start_time, max(j.start_time) AS joined_at, coalesce(max(p.start_time), max(r.start_time)) AS remote_at
+  SELECT u.session_no, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica, u.start_time,
+    max(j.start_time) AS joined_at, coalesce(max(p.start_time), max(r.start_time)) AS remote_at
   FROM subscribed u
   LEFT JOIN (SELECT * FROM spans WHERE kind = 'PRESENCE') j
-    ON j.stage_arn = u.stage_arn AND j.session_id = u.session_id AND j.participant_id = u.participant_id
+    ON j.session_no = u.session_no AND j.participant_id = u.participant_id
     AND j.start_time <= u.start_time + INTERVAL '1 second'
   LEFT JOIN (SELECT * FROM spans WHERE kind = 'PUBLISH') p
-    ON p.stage_arn = u.stage_arn AND p.session_id = u.session_id AND p.participant_id = u.remote_participant_id
+    ON p.session_no = u.session_no AND p.participant_id = u.remote_participant_id
     AND p.start_time <= u.start_time + INTERVAL '1 second' AND p.end_time >= u.start_time - INTERVAL '1 second'
-  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'REPLICATION') r
-    ON r.destination_stage_arn = u.stage_arn AND r.participant_id = u.remote_participant_id
-    AND r.stage_arn <> u.stage_arn
-    AND (r.destination_session_id IS NULL OR r.destination_session_id = u.session_id)
-    AND u.remote_is_replica
+  LEFT JOIN replicated r
+    ON r.session_no = u.session_no AND r.participant_id = u.remote_participant_id AND u.remote_is_replica
     AND r.start_time <= u.start_time + INTERVAL '1 second' AND r.end_time >= u.start_time - INTERVAL '1 second'
-  GROUP BY u.date, u.stage_arn, u.session_id, u.participant_id, u.remote_participant_id, u.person,
-    u.remote_is_replica, u.start_time
+  GROUP BY u.session_no, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica, u.start_time
 ),
--- The first after each start of the remote. Those whose remote is unknown can't be told apart: each stays.
 firsts AS (
-  SELECT date, stage_arn, session_id, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
+  SELECT session_no, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
     min(start_time) AS start_time, first_value(joined_at ORDER BY start_time) AS joined_at
   FROM followed
-  GROUP BY date, stage_arn, session_id, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
+  GROUP BY session_no, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
     CASE WHEN remote_at IS NULL THEN start_time END
 ),
 measured AS (
-  SELECT s.account_id, s.region, s.stage_name, u.*,
+  SELECT s.account_id, s.region, s.date, s.stage_arn, s.stage_name, s.session_id, u.*,
     CASE WHEN u.remote_at IS NOT NULL THEN CAST(u.start_time - greatest(u.remote_at, u.joined_at) AS BIGINT) / 1e6 END
       AS raw_s
   FROM firsts u
-  JOIN selected_sessions s USING (date, stage_arn, session_id)
+  JOIN selected_sessions s USING (session_no)
   WHERE ($from IS NULL OR u.start_time >= $from)
     AND ($to IS NULL OR u.start_time < $to)
 )
-SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, remote_participant_id, person,
-  remote_is_replica, start_time,
+SELECT account_id, region, date, stage_arn, stage_name, session_id, session_no, participant_id, remote_participant_id,
+  person, remote_is_replica, start_time,
   CASE WHEN raw_s IS NOT NULL THEN greatest(raw_s, 0.0) END AS latency_s,
   coalesce(raw_s < 0, false) AS clock_negative
 FROM measured

@@ -36,7 +36,7 @@
 --   { name = "publisher", type = "boolean", help = "The participant ever published in this session." },
 -- ]
 
-SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id, i.remote_participant_id, 
+SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id, i.remote_participant_id,
   coalesce(i.user_id, i.participant_id) AS person,
   i.user_id IS NOT NULL AS identified,
   i.start_time,
@@ -53,7 +53,7 @@ SELECT i.account_id, i.region, i.date, i.stage_arn, s.stage_name, i.session_id, 
   i.replica AS remote_is_replica,
   i.publisher
 FROM intervals i
-JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+JOIN selected_sessions s USING (date, stage_arn, session_id)
 WHERE i.kind = 'SUBSCRIBE'
   AND ($to IS NULL OR i.start_time < $to)
   AND ($from IS NULL OR i.end_time > $from OR i.start_time >= $from)

@@ -15,6 +15,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id of the new token, else of the old one; the participant where there is none." },
 --   { name = "event_time", type = "timestamp", help = "When." },
@@ -36,7 +37,8 @@
 -- ]
 
 WITH exchanges AS (
-  SELECT e.account_id, e.region, e.date, e.stage_arn, s.stage_name, e.session_id, e.participant_id, e.event_time,
+  SELECT s.account_id, s.region, e.date, e.stage_arn, s.stage_name, e.session_id, s.session_no,
+    e.participant_id, e.event_time,
     e.occurrence,
     e.previous_token['capabilities'] AS capabilities_before,
     e.new_token['capabilities'] AS capabilities_after,
@@ -47,12 +49,12 @@ WITH exchanges AS (
     e.previous_token['expiration_time'] AS expires_before,
     e.new_token['expiration_time'] AS expires_after
   FROM events e
-  JOIN selected_sessions s USING (account_id, region, date, stage_arn, session_id)
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE e.name = 'TOKEN_EXCHANGED'
     AND ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time < $to)
 )
-SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id,
+SELECT account_id, region, date, stage_arn, stage_name, session_id, session_no, participant_id,
   coalesce(user_after, user_before, participant_id) AS person,
   event_time, capabilities_before, capabilities_after,
   CASE WHEN capabilities_before IS NOT NULL AND capabilities_after IS NOT NULL

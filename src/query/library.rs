@@ -74,6 +74,7 @@ const VIEWS: &[(&str, &str)] = embedded!(
     "person_errors",
     "persons",
     "presence",
+    "publish_rights",
     "publishing",
     "replication",
     "selected_sessions",
