@@ -272,13 +272,20 @@ const USED: &str = "used";
 impl Scratch {
     fn create_in(parent: &Path) -> Result<Self, StagingError> {
         Self::sweep(parent);
-        let path = parent.join(format!("{SCRATCH_PREFIX}{}", uuid::Uuid::new_v4()));
-        let mut builder = std::fs::DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&path).map_err(StagingError::io("create", &path))?;
-        let used = File::create(path.join(USED)).and_then(|file| file.lock().map(|()| file));
-        Ok(Self { used: used.map_err(StagingError::io("lock", &path))?, path })
+        loop {
+            let path = parent.join(format!("{SCRATCH_PREFIX}{}", uuid::Uuid::new_v4()));
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(&path).map_err(StagingError::io("create", &path))?;
+            let used = File::create(path.join(USED)).and_then(|file| file.lock().map(|()| file));
+            let scratch = Self { used: used.map_err(StagingError::io("lock", &path))?, path };
+            // Whoever sweeps may have come before the lock, and took the folder for one left behind: then it is gone,
+            // since the lock is given back when all of it is. Each process sweeps once, so that this ends.
+            if scratch.path.join(USED).exists() {
+                return Ok(scratch);
+            }
+        }
     }
 
     /// Removes the folders in which nobody works any more. What can't be removed stays: it is not ours to fail for.
@@ -314,9 +321,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let unlocked = self.used.unlock();
-        if let Err(error) = unlocked.and_then(|()| std::fs::remove_dir_all(&self.path)) {
-            tracing::warn!("`{}` stays behind: {error}", self.path.display());
+        match self.used.unlock().and_then(|()| std::fs::remove_dir_all(&self.path)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!("`{}` stays behind: {error}", self.path.display());
+            }
+            _ => {}
         }
     }
 }

@@ -69,3 +69,19 @@ fn the_folder_of_a_process_that_is_gone_is_removed_by_the_next_one() {
     drop((at_work, next));
     assert_eq!(folders(), 0);
 }
+
+#[test]
+fn folders_of_processes_that_begin_at_once_are_spared() {
+    let parent = tempfile::tempdir().unwrap();
+    std::thread::scope(|threads| {
+        for _ in 0..4 {
+            threads.spawn(|| {
+                for _ in 0..500 {
+                    let scratch = Scratch::create_in(parent.path()).unwrap();
+                    std::fs::write(scratch.path.join("listings"), "1").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+}
