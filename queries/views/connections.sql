@@ -42,7 +42,7 @@ WITH scoped AS (
   SELECT *, CASE WHEN identified THEN '' ELSE session_id END AS scope
   FROM presence
 ),
--- Most come once. A window for each of them would take most of the time: they share one, and what it says is not used.
+-- Many come once. A window for each of them would take most of the time: they share one, and what it says is not used.
 beside AS (
   SELECT *, coalesce(person = lag(person) OVER stage, false) OR coalesce(person = lead(person) OVER stage, false) AS returns
   FROM scoped

@@ -66,7 +66,7 @@ present AS (
   JOIN picked s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica
 ),
--- Most come once: see the view connections.
+-- Many come once: see the view connections.
 beside AS (
   SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
   FROM present

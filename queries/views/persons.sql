@@ -33,7 +33,7 @@
 --   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 -- ]
 
--- Most come once: see the view connections.
+-- Many come once: see the view connections.
 WITH beside AS (
   SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
   FROM presence

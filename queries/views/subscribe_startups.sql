@@ -27,7 +27,9 @@
 
 WITH subscribed AS (
   SELECT s.session_no, i.participant_id, i.remote_participant_id, coalesce(i.user_id, i.participant_id) AS person,
-    i.replica AS remote_is_replica, i.start_time
+    i.replica AS remote_is_replica, i.start_time,
+    -- Long texts: given to those alone that look for a replication.
+    CASE WHEN i.replica THEN s.stage_arn END AS stage_arn, CASE WHEN i.replica THEN s.session_id END AS session_id
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind = 'SUBSCRIBE' AND i.starts_n > 0
@@ -38,16 +40,8 @@ spans AS (
   JOIN selected_sessions s USING (date, stage_arn, session_id)
   WHERE i.kind IN ('PRESENCE', 'PUBLISH')
 ),
--- Where the destination's session is not known, each of its stage at about that time.
-replicated AS (
-  SELECT s.session_no, r.participant_id, r.start_time, r.end_time
-  FROM intervals r
-  JOIN selected_sessions s ON s.stage_arn = r.destination_stage_arn AND s.stage_arn <> r.stage_arn
-  WHERE r.kind = 'REPLICATION'
-    AND (r.destination_session_id IS NULL OR r.destination_session_id = s.session_id)
-    AND r.end_time >= s.session_start - INTERVAL '1 day'
-    AND (s.session_end IS NULL OR r.start_time <= s.session_end + INTERVAL '1 day')
-),
+-- What came before each subscription: its subscriber, its publisher, and where the publisher has no interval here, the
+-- replication that brought it.
 followed AS (
   SELECT u.session_no, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica, u.start_time,
     max(j.start_time) AS joined_at, coalesce(max(p.start_time), max(r.start_time)) AS remote_at
@@ -58,11 +52,14 @@ followed AS (
   LEFT JOIN (SELECT * FROM spans WHERE kind = 'PUBLISH') p
     ON p.session_no = u.session_no AND p.participant_id = u.remote_participant_id
     AND p.start_time <= u.start_time + INTERVAL '1 second' AND p.end_time >= u.start_time - INTERVAL '1 second'
-  LEFT JOIN replicated r
-    ON r.session_no = u.session_no AND r.participant_id = u.remote_participant_id AND u.remote_is_replica
+  LEFT JOIN (SELECT * FROM intervals WHERE kind = 'REPLICATION') r
+    ON r.destination_stage_arn = u.stage_arn AND r.participant_id = u.remote_participant_id
+    AND r.stage_arn <> u.stage_arn
+    AND (r.destination_session_id IS NULL OR r.destination_session_id = u.session_id)
     AND r.start_time <= u.start_time + INTERVAL '1 second' AND r.end_time >= u.start_time - INTERVAL '1 second'
   GROUP BY u.session_no, u.participant_id, u.remote_participant_id, u.person, u.remote_is_replica, u.start_time
 ),
+-- The first after each start of the remote. Those whose remote is unknown can't be told apart: each stays.
 firsts AS (
   SELECT session_no, participant_id, remote_participant_id, person, remote_is_replica, remote_at,
     min(start_time) AS start_time, first_value(joined_at ORDER BY start_time) AS joined_at
