@@ -1,12 +1,17 @@
-//! Running sums and maxima of windows, such as `sum(step) OVER (PARTITION BY .. ORDER BY .. ROWS UNBOUNDED PRECEDING)`.
+//! Running sums and maxima of windows, such as `sum(step) OVER (PARTITION BY .. ORDER BY .. ROWS UNBOUNDED PRECEDING)`,
+//! and what stands in the row before (`lag`).
 //!
-//! Whoever counts who is there at once, or joins stays to visits, needs one for each row. The engine's own hand each row
-//! to an accumulator made for batches, which takes microseconds; what is here keeps one number.
+//! Whoever counts who is there at once, or joins stays to visits, needs one for each row, and often a part of the window
+//! for each person. The engine's own hand each row to an accumulator made for batches, which takes microseconds, and set
+//! up each part anew, which takes more; what is here keeps one number. Where the rows are parted by several keys, only
+//! the first parts them still: the others come before what they are ordered by, and what is kept begins anew where one
+//! of them changes.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::partition;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Result, ScalarValue, exec_err};
@@ -20,7 +25,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 use datafusion::physical_expr::PhysicalExpr;
 
-/// Puts [`Running`] in the place of the aggregates that it can stand for.
+/// Puts [`Running`] in the place of the functions that it can stand for.
 #[derive(Debug)]
 pub(super) struct RunningWindows;
 
@@ -41,31 +46,38 @@ impl OptimizerRule for RunningWindows {
         let LogicalPlan::Window(Window { input, window_expr, .. }) = &plan else {
             return Ok(Transformed::no(plan));
         };
-        let running = |expression: &Expr| running(expression, input);
-        let found: Vec<Option<Expr>> = window_expr.iter().map(running).collect::<Result<_>>()?;
-        if found.iter().all(Option::is_none) {
+        let found: Vec<Option<(Running, &WindowFunctionParams)>> =
+            window_expr.iter().map(|own| running(own, input)).collect::<Result<_>>()?;
+        // All windows of a plan are parted alike: all of them can do without parts, or none.
+        let in_runs = found
+            .iter()
+            .all(|found| found.as_ref().is_some_and(|(_, params)| params.partition_by.len() > 1));
+        let is_worth_it = |(running, _): &(Running, _)| in_runs || running.kind != Kind::Lag;
+        if !found.iter().flatten().any(is_worth_it) {
             return Ok(Transformed::no(plan));
         }
-        let own = window_expr.iter().zip(found);
-        let expressions = own.map(|(own, found)| found.unwrap_or_else(|| own.clone())).collect();
-        Window::try_new(expressions, Arc::clone(input))
+        let expressions =
+            window_expr.iter().zip(found).map(|(own, found)| match found.filter(is_worth_it) {
+                Some((running, params)) => running.into_expression(own, params, in_runs, input),
+                None => Ok(own.clone()),
+            });
+        Window::try_new(expressions.collect::<Result<_>>()?, Arc::clone(input))
             .map(LogicalPlan::Window)
             .map(Transformed::yes)
     }
 }
 
-/// What a window's expression becomes, under the name that it has; `None` where it stays.
-fn running(expression: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
+/// What stands for a window's expression; `None` where it stays.
+fn running<'a>(
+    expression: &'a Expr,
+    input: &LogicalPlan,
+) -> Result<Option<(Running, &'a WindowFunctionParams)>> {
     let inner = match expression {
         Expr::Alias(alias) => alias.expr.as_ref(),
         other => other,
     };
     let Expr::WindowFunction(function) = inner else { return Ok(None) };
-    let WindowFunction { fun: WindowFunctionDefinition::AggregateUDF(aggregate), params } =
-        function.as_ref()
-    else {
-        return Ok(None);
-    };
+    let WindowFunction { fun, params } = function.as_ref();
     let WindowFunctionParams {
         args,
         window_frame,
@@ -77,25 +89,21 @@ fn running(expression: &Expr, input: &LogicalPlan) -> Result<Option<Expr>> {
     else {
         return Ok(None);
     };
-    let ([argument], Some(is_current_in)) = (args.as_slice(), reach(window_frame)) else {
-        return Ok(None);
-    };
+    let [argument] = args.as_slice() else { return Ok(None) };
     let data_type = argument.get_type(input.schema())?;
-    let kind = match (aggregate.name(), &data_type) {
-        ("sum", DataType::Int64) => Kind::Sum,
-        ("max", DataType::Int64 | DataType::Timestamp(TimeUnit::Microsecond, _)) => Kind::Max,
+    let is_aggregate = matches!(fun, WindowFunctionDefinition::AggregateUDF(_));
+    let (kind, is_current_in) = match (fun.name(), &data_type, reach(window_frame)) {
+        ("lag", _, _) if !is_aggregate => (Kind::Lag, false),
+        ("sum", DataType::Int64, Some(is_current_in)) => (Kind::Sum, is_current_in),
+        (
+            "max",
+            DataType::Int64 | DataType::Timestamp(TimeUnit::Microsecond, _),
+            Some(is_current_in),
+        ) => (Kind::Max, is_current_in),
         _ => return Ok(None),
     };
-    let function = WindowUDF::new_from_impl(Running {
-        kind,
-        is_current_in,
-        signature: Signature::exact(vec![data_type], Volatility::Immutable),
-    });
-    let running = Expr::from(WindowFunction {
-        fun: WindowFunctionDefinition::WindowUDF(Arc::new(function)),
-        params: params.clone(),
-    });
-    Ok(Some(running.alias(expression.schema_name().to_string())))
+    let signature = Signature::exact(vec![data_type], Volatility::Immutable);
+    Ok(Some((Running { kind, is_current_in, signature }, params)))
 }
 
 /// Whether a frame, from the partition's first row on, ends with the current row or with the one before; `None` for
@@ -117,9 +125,11 @@ fn reach(frame: &WindowFrame) -> Option<bool> {
 enum Kind {
     Sum,
     Max,
+    /// The value of the row before.
+    Lag,
 }
 
-/// An aggregate of the rows so far.
+/// A function of the rows so far, of one value and of the keys that have to be the same.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Running {
     kind: Kind,
@@ -128,11 +138,36 @@ struct Running {
     signature: Signature,
 }
 
+impl Running {
+    /// In the place of a window's expression, under the name that it has.
+    fn into_expression(
+        mut self,
+        own: &Expr,
+        params: &WindowFunctionParams,
+        in_runs: bool,
+        input: &LogicalPlan,
+    ) -> Result<Expr> {
+        let mut params = params.clone();
+        if in_runs {
+            let keys = params.partition_by.split_off(1);
+            let sorted = keys.iter().map(|key| key.clone().sort(true, false));
+            params.order_by.splice(..0, sorted);
+            params.args.extend(keys);
+            let types = params.args.iter().map(|it| it.get_type(input.schema()));
+            let types = types.collect::<Result<_>>()?;
+            self.signature = Signature::exact(types, Volatility::Immutable);
+        }
+        let fun = WindowFunctionDefinition::WindowUDF(Arc::new(WindowUDF::new_from_impl(self)));
+        Ok(Expr::from(WindowFunction { fun, params }).alias(own.schema_name().to_string()))
+    }
+}
+
 impl WindowUDFImpl for Running {
     fn name(&self) -> &'static str {
         match self.kind {
             Kind::Sum => "running_sum",
             Kind::Max => "running_max",
+            Kind::Lag => "running_lag",
         }
     }
 
@@ -142,23 +177,19 @@ impl WindowUDFImpl for Running {
 
     fn partition_evaluator(
         &self,
-        args: PartitionEvaluatorArgs,
+        _: PartitionEvaluatorArgs,
     ) -> Result<Box<dyn PartitionEvaluator>> {
-        let [field] = args.input_fields() else {
-            return exec_err!("`{}` takes one value", self.name());
-        };
-        let data_type = field.data_type().clone();
         Ok(Box::new(SoFar {
             kind: self.kind,
             is_current_in: self.is_current_in,
-            data_type,
             value: None,
+            runs: Runs::default(),
         }))
     }
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
-        let [field] = args.input_fields() else {
-            return exec_err!("`{}` takes one value", self.name());
+        let [field, ..] = args.input_fields() else {
+            return exec_err!("`{}` takes a value", self.name());
         };
         Ok(Arc::new(Field::new(args.name(), field.data_type().clone(), true)))
     }
@@ -173,37 +204,54 @@ impl WindowUDFImpl for Running {
 struct SoFar {
     kind: Kind,
     is_current_in: bool,
-    data_type: DataType,
     /// `None` until there was a value.
     value: Option<i64>,
+    runs: Runs,
 }
 
 impl SoFar {
-    fn add(&mut self, value: i64) {
-        self.value = Some(match (self.kind, self.value) {
-            (_, None) => value,
+    /// Takes the row's value in, and gives the one that is the row's answer.
+    fn step(&mut self, value: Option<i64>) -> Option<i64> {
+        let before = self.value;
+        self.value = match (before, value) {
+            (before, None) => before,
+            (None, value) => value,
+            (Some(max), Some(value)) if self.kind == Kind::Max => Some(max.max(value)),
             // As the engine's own: no error, since none is worth it here.
-            (Kind::Sum, Some(sum)) => sum.wrapping_add(value),
-            (Kind::Max, Some(max)) => max.max(value),
-        });
+            (Some(sum), Some(value)) => Some(sum.wrapping_add(value)),
+        };
+        if self.is_current_in { self.value } else { before }
     }
 }
 
 impl PartitionEvaluator for SoFar {
+    /// The row before is asked for as well, so that it is still there when a new batch begins.
+    fn get_range(&self, row: usize, _: usize) -> Result<Range<usize>> {
+        Ok(row.saturating_sub(1)..row + 1)
+    }
+
     fn evaluate(&mut self, values: &[ArrayRef], range: &Range<usize>) -> Result<ScalarValue> {
-        let (column, row) = (&values[0], range.start);
-        let before = self.value;
-        if column.is_valid(row) {
-            self.add(match self.data_type {
-                DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
-                _ => column.as_primitive::<TimestampMicrosecondType>().value(row),
-            });
+        let [column, keys @ ..] = values else { return exec_err!("a window without a value") };
+        let row = range.end - 1;
+        let begins = row == 0 || self.runs.begin_at(keys, row)?;
+        if begins {
+            self.value = None;
         }
-        let value = if self.is_current_in { self.value } else { before };
-        Ok(match &self.data_type {
-            DataType::Timestamp(_, zone) => ScalarValue::TimestampMicrosecond(value, zone.clone()),
-            _ => ScalarValue::Int64(value),
-        })
+        match column.data_type() {
+            other if self.kind == Kind::Lag && begins => ScalarValue::try_new_null(other),
+            _ if self.kind == Kind::Lag => ScalarValue::try_from_array(column, row - 1),
+            DataType::Int64 => {
+                let numbers = column.as_primitive::<Int64Type>();
+                let value = numbers.is_valid(row).then(|| numbers.value(row));
+                Ok(ScalarValue::Int64(self.step(value)))
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                let times = column.as_primitive::<TimestampMicrosecondType>();
+                let value = times.is_valid(row).then(|| times.value(row));
+                Ok(ScalarValue::TimestampMicrosecond(self.step(value), zone.clone()))
+            }
+            other => exec_err!("no running value of {other}"),
+        }
     }
 
     fn is_causal(&self) -> bool {
@@ -212,6 +260,31 @@ impl PartitionEvaluator for SoFar {
 
     fn supports_bounded_execution(&self) -> bool {
         true
+    }
+}
+
+/// Where one of the keys changes.
+#[derive(Debug, Default)]
+struct Runs {
+    /// Of these columns.
+    keys: Vec<ArrayRef>,
+    begins: Vec<bool>,
+}
+
+impl Runs {
+    /// Whether the row's keys are others than those of the row before.
+    fn begin_at(&mut self, keys: &[ArrayRef], row: usize) -> Result<bool> {
+        let Some(first) = keys.first() else { return Ok(false) };
+        let is_known = self.keys.len() == keys.len()
+            && self.keys.iter().zip(keys).all(|(known, key)| Arc::ptr_eq(known, key));
+        if !is_known {
+            self.begins = vec![false; first.len()];
+            for run in partition(keys)?.ranges() {
+                self.begins[run.start] = true;
+            }
+            self.keys = keys.to_vec();
+        }
+        Ok(self.begins[row])
     }
 }
 
@@ -230,8 +303,18 @@ mod tests {
         max(number) OVER (PARTITION BY part ORDER BY row ROWS UNBOUNDED PRECEDING) + 1 AS b, \
         max(time) OVER (PARTITION BY part ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS c, \
         sum(number) OVER (PARTITION BY part ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS d, \
-        lag(number) OVER own AS e \
-        FROM rows WINDOW own AS (PARTITION BY part ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) \
+        lag(number) OVER own AS e, \
+        sum(number) OVER keyed AS f, \
+        max(time) OVER keyed AS g, \
+        lag(number) OVER keyed AS h, \
+        lag(CAST(number + 1 AS VARCHAR)) OVER keyed AS i, \
+        sum(number) OVER mixed AS j, \
+        lag(row) OVER mixed AS k, \
+        count(*) OVER mixed AS l \
+        FROM rows WINDOW own AS (PARTITION BY part ORDER BY row ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), \
+        keyed AS (PARTITION BY part, number % 2, CAST(number % 3 AS VARCHAR) ORDER BY row \
+          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), \
+        mixed AS (PARTITION BY part, number % 3 ORDER BY row ROWS UNBOUNDED PRECEDING) \
         ORDER BY row";
 
     fn context(is_own: bool, batch_size: usize) -> SessionContext {
@@ -290,7 +373,23 @@ mod tests {
         for taken in [format!("sum(number) {rows}"), format!("max(time) {rows}")] {
             assert!(plan(&taken).contains("running_"), "{taken}");
         }
+        let keyed = "OVER (PARTITION BY part, number % 2 ORDER BY row ROWS UNBOUNDED PRECEDING)";
+        for taken in
+            [format!("sum(number) {keyed}"), format!("lag(CAST(number AS VARCHAR)) {keyed}")]
+        {
+            let plan = plan(&taken);
+            assert!(
+                plan.contains("running_") && plan.contains("PARTITION BY [rows.part] ORDER"),
+                "{plan}"
+            );
+        }
+        let mixed = plan(&format!("sum(number) {keyed}, lag(number) {keyed}, count(*) {keyed}"));
+        assert!(mixed.contains("running_sum") && !mixed.contains("running_lag"), "{mixed}");
+        assert!(!mixed.contains("PARTITION BY [rows.part] ORDER"), "{mixed}");
         for left in [
+            "lag(number) OVER (PARTITION BY part ORDER BY row)".to_owned(),
+            format!("lag(number, 2) {keyed}"),
+            format!("lead(number) {keyed}"),
             format!("sum(number) FILTER (WHERE number > 0) {rows}"),
             format!("sum(DISTINCT number) {rows}"),
             format!("sum(CAST(number AS DOUBLE)) {rows}"),
