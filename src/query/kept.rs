@@ -61,20 +61,21 @@ impl TableProvider for Kept {
     }
 }
 
-/// Puts in the place of each kept view its rows, or its own plan, where a statement names it but once or they are many.
+/// Puts in the place of each kept view its rows, or its own plan, where it is named but once or they are many. Those that
+/// others stand on come first: the same rows serve these and the statement.
 pub(super) async fn settle(
     state: &SessionState,
     plan: LogicalPlan,
     values: &ParamValues,
 ) -> Result<LogicalPlan, Error> {
+    let mut left = views_of(&plan, values).map_err(plain::running)?;
     let mut settled: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
-    for (name, (kept, named_n)) in named(&plan).map_err(plain::running)? {
-        let view = kept.plan.with_param_values(values.clone()).map_err(plain::running)?;
-        // It may stand on others.
-        let view = Box::pin(settle(state, view, values)).await?;
+    while let Some(name) = next(&left, &settled) {
+        let View { plan: view, schema, named_n, .. } = left.remove(&name).expect("it is there");
+        let view = with_settled(view, &settled).map_err(plain::running)?;
         let rows = match named_n {
             1 => None,
-            _ => rows(state, &view, kept.schema).await.map_err(plain::running)?,
+            _ => rows(state, &view, schema).await.map_err(plain::running)?,
         };
         let provider: Arc<dyn TableProvider> = match rows {
             Some(rows) => Arc::new(rows),
@@ -85,7 +86,54 @@ pub(super) async fn settle(
     if settled.is_empty() {
         return Ok(plan);
     }
-    plan.transform_up_with_subqueries(|node| match &node {
+    with_settled(plan, &settled).map_err(plain::running)
+}
+
+/// A kept view that a statement stands on.
+struct View {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+    /// How often the statement and these views name it.
+    named_n: usize,
+    /// Those that it names itself.
+    names: Vec<String>,
+}
+
+/// The kept views that a plan names, and those that they stand on.
+fn views_of(
+    plan: &LogicalPlan,
+    values: &ParamValues,
+) -> Result<BTreeMap<String, View>, DataFusionError> {
+    let mut views: BTreeMap<String, View> = BTreeMap::new();
+    let mut unseen: Vec<(String, Kept, usize)> = named(plan)?;
+    while let Some((name, kept, n)) = unseen.pop() {
+        if let Some(view) = views.get_mut(&name) {
+            view.named_n += n;
+            continue;
+        }
+        let plan = kept.plan.with_param_values(values.clone())?;
+        let inner = named(&plan)?;
+        let names = inner.iter().map(|(name, ..)| name.clone()).collect();
+        unseen.extend(inner);
+        views.insert(name, View { plan, schema: kept.schema, named_n: n, names });
+    }
+    Ok(views)
+}
+
+/// One whose own are settled.
+fn next(
+    left: &BTreeMap<String, View>,
+    settled: &BTreeMap<String, Arc<dyn TableProvider>>,
+) -> Option<String> {
+    let is_ready = |view: &View| view.names.iter().all(|name| settled.contains_key(name));
+    left.iter().find(|(_, view)| is_ready(view)).map(|(name, _)| name.clone())
+}
+
+fn with_settled(
+    plan: LogicalPlan,
+    settled: &BTreeMap<String, Arc<dyn TableProvider>>,
+) -> Result<LogicalPlan, DataFusionError> {
+    let replaced = plan.transform_up_with_subqueries(|node| match &node {
         LogicalPlan::TableScan(scan) if kept(scan).is_some() => {
             let provider = Arc::clone(&settled[scan.table_name.table()]);
             let source = provider_as_source(provider);
@@ -94,13 +142,12 @@ pub(super) async fn settle(
                 .map(Transformed::yes)
         }
         _ => Ok(Transformed::no(node)),
-    })
-    .map(|settled| settled.data)
-    .map_err(plain::running)
+    });
+    replaced.map(|replaced| replaced.data)
 }
 
-/// The kept views that a plan names, and how often.
-fn named(plan: &LogicalPlan) -> Result<BTreeMap<String, (Kept, usize)>, DataFusionError> {
+/// The kept views that a plan names itself, and how often.
+fn named(plan: &LogicalPlan) -> Result<Vec<(String, Kept, usize)>, DataFusionError> {
     let mut found: BTreeMap<String, (Kept, usize)> = BTreeMap::new();
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
@@ -111,7 +158,7 @@ fn named(plan: &LogicalPlan) -> Result<BTreeMap<String, (Kept, usize)>, DataFusi
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(found)
+    Ok(found.into_iter().map(|(name, (kept, n))| (name, kept, n)).collect())
 }
 
 fn kept(scan: &TableScan) -> Option<Kept> {
