@@ -6,7 +6,7 @@
 --   "Sessions that touch the period, whole.",
 --   "benign is expected of this service, warning costs accuracy, error makes numbers wrong.",
 -- ]
--- uses = ["selected_sessions", "intervals", "events"]
+-- uses = ["selected_sessions", "sessions", "intervals", "events"]
 -- shared = ["stage", "session", "from", "to", "limit"]
 -- params = [
 --   { name = "max_per_1k", type = "float", default = "1", help = "More errors than this per 1,000 events are bad." },
@@ -39,51 +39,45 @@ spans AS (
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
--- Told in a way that no event should be.
-odd AS (
-  SELECT session_no, participant_id, event_time,
-    unnest(make_array(
-      CASE WHEN to_itself THEN 'repl_self' END,
-      CASE WHEN event_time IS NULL THEN 'untimed' END,
-      CASE WHEN name IS NULL THEN 'nameless' END,
-      CASE WHEN is_unknown THEN 'unknown_enum' END
-    )) AS kind
-  FROM (
-    SELECT s.session_no, e.participant_id, e.event_time, e.name,
-      coalesce(e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn, false) AS to_itself,
-      coalesce(e.name NOT IN ('JOINED', 'LEFT', 'PUBLISH_STARTED', 'PUBLISH_STOPPED', 'SUBSCRIBE_STARTED', 'SUBSCRIBE_STOPPED',
-        'PUBLISH_ERROR', 'SUBSCRIBE_ERROR', 'JOIN_ERROR', 'REPLICATION_STARTED', 'REPLICATION_STOPPED',
-        'TOKEN_EXCHANGED'), false)
-      OR coalesce(e.error_code NOT IN ('INSUFFICIENT_CAPABILITIES', 'QUOTA_EXCEEDED', 'PUBLISHER_NOT_FOUND', 'BITRATE_EXCEEDED',
-        'RESOLUTION_EXCEEDED', 'STREAM_DURATION_EXCEEDED', 'INVALID_AUDIO_CODEC', 'INVALID_VIDEO_CODEC',
-        'B_FRAME_PRESENT', 'INVALID_INPUT', 'INVALID_PROTOCOL', 'INVALID_STREAM_KEY', 'REUSE_OF_STREAM_KEY',
-        'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
-    FROM events e
-    JOIN selected_sessions s USING (date, stage_arn, session_id)
-  ) AS told
-  WHERE event_time IS NULL OR name IS NULL OR to_itself OR is_unknown
-),
-stops AS (
-  SELECT s.session_no, e.participant_id, e.event_time, e.occurrence,
-    CASE e.name WHEN 'LEFT' THEN 'PRESENCE' WHEN 'PUBLISH_STOPPED' THEN 'PUBLISH'
-      WHEN 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE' ELSE 'REPLICATION' END AS kind,
+-- Stops, and what is told in a way that no event should be.
+told AS (
+  SELECT s.session_no, e.participant_id, e.event_time, e.name IS NULL AS is_nameless,
+    CASE
+      WHEN e.event_time IS NULL THEN NULL
+      WHEN e.name = 'LEFT' THEN 'PRESENCE'
+      WHEN e.name = 'PUBLISH_STOPPED' THEN 'PUBLISH'
+      WHEN e.name = 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE'
+      WHEN e.name = 'REPLICATION_STOPPED' AND e.destination_stage_arn IS DISTINCT FROM e.stage_arn THEN 'REPLICATION'
+    END AS kind,
     CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
-      WHEN 'REPLICATION_STOPPED' THEN coalesce(e.destination_stage_arn, '') ELSE '' END AS counterpart
+      WHEN 'REPLICATION_STOPPED' THEN coalesce(e.destination_stage_arn, '') ELSE '' END AS counterpart,
+    coalesce(e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn, false) AS to_itself,
+    coalesce(e.name NOT IN ('JOINED', 'LEFT', 'PUBLISH_STARTED', 'PUBLISH_STOPPED', 'SUBSCRIBE_STARTED', 'SUBSCRIBE_STOPPED',
+      'PUBLISH_ERROR', 'SUBSCRIBE_ERROR', 'JOIN_ERROR', 'REPLICATION_STARTED', 'REPLICATION_STOPPED',
+      'TOKEN_EXCHANGED'), false)
+    OR coalesce(e.error_code NOT IN ('INSUFFICIENT_CAPABILITIES', 'QUOTA_EXCEEDED', 'PUBLISHER_NOT_FOUND', 'BITRATE_EXCEEDED',
+      'RESOLUTION_EXCEEDED', 'STREAM_DURATION_EXCEEDED', 'INVALID_AUDIO_CODEC', 'INVALID_VIDEO_CODEC',
+      'B_FRAME_PRESENT', 'INVALID_INPUT', 'INVALID_PROTOCOL', 'INVALID_STREAM_KEY', 'REUSE_OF_STREAM_KEY',
+      'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
   FROM events e
   JOIN selected_sessions s USING (date, stage_arn, session_id)
-  WHERE e.name IN ('LEFT', 'PUBLISH_STOPPED', 'SUBSCRIBE_STOPPED', 'REPLICATION_STOPPED') AND e.event_time IS NOT NULL
-    AND NOT (e.name = 'REPLICATION_STOPPED' AND e.destination_stage_arn IS NOT DISTINCT FROM e.stage_arn)
+  -- The others have nothing but a start, or an error, to tell.
+  WHERE e.event_time IS NULL OR e.name IS NULL
+    OR e.name NOT IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED', 'REPLICATION_STARTED', 'TOKEN_EXCHANGED')
+    OR e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn
+    OR e.error_code IS NOT NULL
 ),
 -- Nearly all stops are the end of an interval: the few others are looked at more closely.
 loose AS (
-  SELECT p.*
-  FROM stops p
+  SELECT p.*, row_number() OVER (ORDER BY p.session_no, p.participant_id, p.event_time) AS number
+  FROM told p
   LEFT ANTI JOIN spans i
-    ON i.session_no = p.session_no AND i.participant_id = p.participant_id AND i.kind = p.kind
+    ON i.session_no = p.session_no AND i.participant_id = p.participant_id
+    AND i.kind = CASE WHEN NOT p.is_unknown THEN p.kind END
     AND i.counterpart = p.counterpart AND i.end_time = p.event_time
 ),
-unpaired AS (
-  SELECT p.session_no, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence,
+judged AS (
+  SELECT p.number, p.session_no, p.participant_id, p.event_time, p.kind, p.is_nameless, p.to_itself, p.is_unknown,
     bool_or(i.kind IS NOT NULL AND p.event_time <= i.end_time) AS paired,
     bool_or(i.kind IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
   FROM loose p
@@ -91,7 +85,7 @@ unpaired AS (
     ON i.session_no = p.session_no AND i.participant_id = p.participant_id
     AND i.kind = p.kind AND i.counterpart = p.counterpart
     AND i.start_time <= p.event_time AND p.event_time <= i.end_time + INTERVAL '5 seconds'
-  GROUP BY p.session_no, p.participant_id, p.event_time, p.kind, p.counterpart, p.occurrence
+  GROUP BY p.number, p.session_no, p.participant_id, p.event_time, p.kind, p.is_nameless, p.to_itself, p.is_unknown
 ),
 found AS (
   SELECT unnest(CASE
@@ -101,17 +95,21 @@ found AS (
     session_no, participant_id, start_time AS at, CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
   FROM spans
   UNION ALL
-  SELECT CASE WHEN late THEN 'late_stop' ELSE 'orphan_stop' END AS kind, session_no, participant_id,
-    event_time AS at, CAST(NULL AS DOUBLE) AS hours
-  FROM unpaired
-  WHERE NOT paired
-  UNION ALL
-  SELECT kind, session_no, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
-  FROM odd
-  WHERE kind IS NOT NULL
+  SELECT unnest(make_array(
+      CASE WHEN kind IS NULL OR paired THEN NULL WHEN late THEN 'late_stop' ELSE 'orphan_stop' END,
+      CASE WHEN to_itself THEN 'repl_self' END,
+      CASE WHEN event_time IS NULL THEN 'untimed' END,
+      CASE WHEN is_nameless THEN 'nameless' END,
+      CASE WHEN is_unknown THEN 'unknown_enum' END
+    )) AS kind,
+    session_no, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
+  FROM judged
 ),
 total AS (
-  SELECT count(*) AS events_n FROM events JOIN selected_sessions s USING (date, stage_arn, session_id)
+  SELECT sum(events_n) AS events_n
+  FROM sessions
+  JOIN selected_sessions USING (date, stage_arn, session_id)
+  WHERE pruned_at IS NULL
 ),
 counted AS (
   SELECT kind, count(*) AS n,
@@ -120,6 +118,7 @@ counted AS (
     min(concat_ws(' ', stage_arn, session_id, participant_id, CAST(at AS VARCHAR))) AS sample
   FROM found
   JOIN selected_sessions USING (session_no)
+  WHERE kind IS NOT NULL
   GROUP BY kind
 )
 SELECT c.kind, coalesce(k.severity, 'warning') AS severity, c.n,

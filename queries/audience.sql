@@ -6,7 +6,7 @@
 --   "A replica has a line of its own on each stage; the total_ columns add all lines of one participant id.",
 --   "subscriber_min is summed over subscribers; reach_n counts each once.",
 -- ]
--- uses = ["publishing", "subscriptions"]
+-- uses = ["selected_sessions", "publishing", "subscriptions"]
 -- shared = ["stage", "session", "from", "to", "open", "limit"]
 -- params = [
 --   { name = "max_open", type = "duration", default = "24h", help = "What is open for longer is quarantined: left out of durations." },
@@ -43,60 +43,60 @@ watched AS (
   WHERE NOT quarantined AND ($open = 'clip' OR is_open = ($open = 'only'))
 ),
 edges AS (
-  SELECT stage_arn, session_id, participant_id AS publisher,
+  SELECT session_no, participant_id AS publisher,
     CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, step AS publishing_n, 0 AS watching_n
   FROM (VALUES (1), (-1)) AS ends (step)
   CROSS JOIN published
   WHERE duration_s > 0
   UNION ALL
-  SELECT stage_arn, session_id, remote_participant_id AS publisher,
+  SELECT session_no, remote_participant_id AS publisher,
     CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, 0 AS publishing_n, step AS watching_n
   FROM (VALUES (1), (-1)) AS ends (step)
   CROSS JOIN watched
   WHERE duration_s > 0
 ),
 moments AS (
-  SELECT stage_arn, session_id, publisher, at, sum(publishing_n) AS publishing_n, sum(watching_n) AS watching_n
+  SELECT session_no, publisher, at, sum(publishing_n) AS publishing_n, sum(watching_n) AS watching_n
   FROM edges
-  GROUP BY stage_arn, session_id, publisher, at
+  GROUP BY session_no, publisher, at
 ),
 running AS (
-  SELECT stage_arn, session_id, publisher, sum(publishing_n) OVER own > 0 AS up, sum(watching_n) OVER own AS audience,
+  SELECT session_no, publisher, sum(publishing_n) OVER own > 0 AS up, sum(watching_n) OVER own AS audience,
     coalesce(CAST(lead(at) OVER own - at AS BIGINT) / 1e6, 0.0) AS length_s
   FROM moments
-  WINDOW own AS (PARTITION BY stage_arn, session_id, publisher ORDER BY at ROWS UNBOUNDED PRECEDING)
+  WINDOW own AS (PARTITION BY session_no, publisher ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 swept AS (
-  SELECT stage_arn, session_id, publisher,
+  SELECT session_no, publisher,
     sum(CASE WHEN up THEN length_s ELSE 0.0 END) AS publish_s,
     sum(CASE WHEN up AND audience > 0 THEN length_s ELSE 0.0 END) AS watched_s,
     sum(CASE WHEN up THEN length_s * audience ELSE 0.0 END) / 60 AS subscriber_min,
     max(CASE WHEN up THEN audience ELSE 0 END) AS peak_audience,
     sum(CASE WHEN up THEN 0.0 ELSE length_s * audience END) AS ghost_sub_s
   FROM running
-  GROUP BY stage_arn, session_id, publisher
+  GROUP BY session_no, publisher
 ),
 publishers AS (
-  SELECT account_id, region, stage_arn, session_id, participant_id AS publisher, max(stage_name) AS stage_name,
+  SELECT session_no, participant_id AS publisher,
     first_value(person ORDER BY start_time) AS person, bool_or(is_replica) AS is_replica,
     count(*) FILTER (WHERE is_open) AS open_n,
     count(*) FILTER (WHERE synthetic_start) AS synth_n,
     count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
   FROM published
-  GROUP BY account_id, region, stage_arn, session_id, participant_id
+  GROUP BY session_no, participant_id
 ),
 -- Two people, and which of them watched the other.
 pairs AS (
-  SELECT stage_arn, session_id, least(participant_id, remote_participant_id) AS one,
+  SELECT session_no, least(participant_id, remote_participant_id) AS one,
     greatest(participant_id, remote_participant_id) AS other,
     bool_or(participant_id < remote_participant_id) AS one_watched,
     bool_or(participant_id >= remote_participant_id) AS other_watched
   FROM watched
-  GROUP BY stage_arn, session_id, least(participant_id, remote_participant_id),
+  GROUP BY session_no, least(participant_id, remote_participant_id),
     greatest(participant_id, remote_participant_id)
 ),
 links AS (
-  SELECT stage_arn, session_id, CASE WHEN step = 1 THEN one ELSE other END AS subscriber,
+  SELECT session_no, CASE WHEN step = 1 THEN one ELSE other END AS subscriber,
     CASE WHEN step = 1 THEN other ELSE one END AS publisher,
     CASE WHEN step = 1 THEN other_watched ELSE one_watched OR one = other END AS is_returned
   FROM (VALUES (1), (-1)) AS ends (step)
@@ -104,27 +104,28 @@ links AS (
   WHERE CASE WHEN step = 1 THEN one_watched ELSE other_watched END
 ),
 watchers AS (
-  SELECT stage_arn, session_id, subscriber FROM links GROUP BY stage_arn, session_id, subscriber
+  SELECT session_no, subscriber FROM links GROUP BY session_no, subscriber
 ),
 reached AS (
-  SELECT a.stage_arn, a.session_id, a.publisher, count(*) AS reach_n,
+  SELECT a.session_no, a.publisher, count(*) AS reach_n,
     count(*) FILTER (WHERE q.publisher IS NOT NULL AND w.subscriber IS NOT NULL AND NOT a.is_returned) AS one_way_n
   FROM links a
   LEFT JOIN publishers q
-    ON q.stage_arn = a.stage_arn AND q.session_id = a.session_id AND q.publisher = a.subscriber
+    ON q.session_no = a.session_no AND q.publisher = a.subscriber
   LEFT JOIN watchers w
-    ON w.stage_arn = a.stage_arn AND w.session_id = a.session_id AND w.subscriber = a.publisher
-  GROUP BY a.stage_arn, a.session_id, a.publisher
+    ON w.session_no = a.session_no AND w.subscriber = a.publisher
+  GROUP BY a.session_no, a.publisher
 ),
 joined AS (
-  SELECT p.*,
+  SELECT n.account_id, n.region, n.stage_arn, n.stage_name, n.session_id, p.*,
     coalesce(s.publish_s, 0.0) AS publish_s, coalesce(s.watched_s, 0.0) AS watched_s,
     coalesce(s.subscriber_min, 0.0) AS subscriber_min, coalesce(s.peak_audience, 0) AS peak_audience,
     coalesce(s.ghost_sub_s, 0.0) AS ghost_sub_s, coalesce(r.reach_n, 0) AS reach_n,
     coalesce(r.one_way_n, 0) AS one_way_n
   FROM publishers p
-  LEFT JOIN swept s ON s.stage_arn = p.stage_arn AND s.session_id = p.session_id AND s.publisher = p.publisher
-  LEFT JOIN reached r ON r.stage_arn = p.stage_arn AND r.session_id = p.session_id AND r.publisher = p.publisher
+  JOIN selected_sessions n USING (session_no)
+  LEFT JOIN swept s ON s.session_no = p.session_no AND s.publisher = p.publisher
+  LEFT JOIN reached r ON r.session_no = p.session_no AND r.publisher = p.publisher
 )
 SELECT publisher, person, coalesce(stage_name, stage_arn) AS stage, session_id AS session, is_replica, publish_s,
   watched_s, publish_s - watched_s AS unwatched_s, subscriber_min, peak_audience, ghost_sub_s, reach_n, one_way_n,

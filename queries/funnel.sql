@@ -9,7 +9,7 @@
 --   "isp, os, browser and sdk are those last known of a participant, where its details were read.",
 -- ]
 -- note = "rates of success are upper bounds: network errors of the client and bad token signatures leave no event"
--- uses = ["attempts", "selected_sessions", "participants", "dimensions", "intervals", "events"]
+-- uses = ["attempts", "selected_sessions", "participants", "dimensions", "intervals", "error_events"]
 -- shared = ["stage", "session", "from", "to", "replicas", "limit"]
 -- params = [
 --   { name = "by", type = "choices", default = "none", choices = ["none", "stage", "session", "sdk", "os", "browser", "isp", "protocol"], help = "What to group by; several with commas between." },
@@ -109,10 +109,9 @@ sustained AS (
 ),
 troubled AS (
   SELECT DISTINCT t.session_no, t.participant_id
-  FROM events e
-  JOIN selected_sessions s USING (date, stage_arn, session_id)
-  JOIN stays t ON t.session_no = s.session_no AND t.participant_id = e.participant_id
-  WHERE e.name LIKE '%\_ERROR' AND e.event_time <= t.left_at
+  FROM error_events e
+  JOIN stays t USING (session_no, participant_id)
+  WHERE e.event_time <= t.left_at
     AND t.left_at - e.event_time <= arrow_cast(CAST($clean * 1e6 AS BIGINT), 'Duration(Microsecond)')
 ),
 everyone AS (

@@ -5,7 +5,7 @@
 -- caveats = [
 --   "Across sessions: gaps of at most --param gap do not end it.",
 -- ]
--- uses = ["changes", "presence", "publishing"]
+-- uses = ["selected_sessions", "changes", "presence", "publishing"]
 -- shared = ["stage", "session", "from", "to", "replicas", "open", "limit"]
 -- params = [
 --   { name = "min", type = "integer", default = "2", help = "So many participants make a stage occupied." },
@@ -30,54 +30,60 @@
 -- chart = { kind = "gantt", x = "start", y = "dur_s", series = "stage" }
 
 WITH by_stage AS (
-  SELECT stage_arn, max(stage_name) AS stage_name, at, sum(present_n) AS present_n
+  SELECT stage_no, at, sum(present_n) AS present_n
   FROM changes
-  GROUP BY stage_arn, at
+  GROUP BY stage_no, at
 ),
 running AS (
-  SELECT stage_arn, stage_name, at, sum(present_n) OVER own AS ccu,
+  SELECT stage_no, at, sum(present_n) OVER own AS ccu,
     lead(at) OVER own AS until_at
   FROM by_stage
-  WINDOW own AS (PARTITION BY stage_arn ORDER BY at ROWS UNBOUNDED PRECEDING)
+  WINDOW own AS (PARTITION BY stage_no ORDER BY at ROWS UNBOUNDED PRECEDING)
 ),
 full_times AS (
-  SELECT *, lag(until_at) OVER (PARTITION BY stage_arn ORDER BY at) AS before_until
+  SELECT *, lag(until_at) OVER (PARTITION BY stage_no ORDER BY at) AS before_until
   FROM running
   WHERE ccu >= $min AND until_at IS NOT NULL
 ),
 numbered AS (
   SELECT *,
     sum(CASE WHEN before_until IS NULL OR at - before_until > arrow_cast(CAST($gap * 1e6 AS BIGINT), 'Duration(Microsecond)') THEN 1 ELSE 0 END)
-      OVER (PARTITION BY stage_arn ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
+      OVER (PARTITION BY stage_no ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
   FROM full_times
 ),
 islands AS (
-  SELECT stage_arn, island, max(stage_name) AS stage_name, min(at) AS start_at, max(until_at) AS end_at,
+  SELECT stage_no, island, min(at) AS start_at, max(until_at) AS end_at,
     max(ccu) AS peak_ccu
   FROM numbered
-  GROUP BY stage_arn, island
+  GROUP BY stage_no, island
 ),
 people AS (
-  SELECT n.stage_arn, n.island, array_agg(DISTINCT i.session_id ORDER BY i.session_id) AS sessions,
+  SELECT n.stage_no, n.island, array_agg(DISTINCT i.session_id ORDER BY i.session_id) AS sessions,
     count(DISTINCT i.person) AS persons_n, count(*) FILTER (WHERE i.is_open) AS open_n,
     count(*) FILTER (WHERE i.synthetic_start) AS synth_n, count(*) FILTER (WHERE i.anomalies_n > 0) AS anomaly_n
   FROM islands n
-  JOIN presence i ON i.stage_arn = n.stage_arn AND i.clip_start < n.end_at AND i.clip_end > n.start_at
+  JOIN presence i ON i.stage_no = n.stage_no AND i.clip_start < n.end_at AND i.clip_end > n.start_at
   WHERE $replicas = 'include' OR i.is_replica = ($replicas = 'only')
-  GROUP BY n.stage_arn, n.island
+  GROUP BY n.stage_no, n.island
 ),
 media AS (
-  SELECT n.stage_arn, n.island, count(DISTINCT i.session_id || ' ' || i.participant_id) AS publishers_n
+  SELECT n.stage_no, n.island, count(DISTINCT i.session_id || ' ' || i.participant_id) AS publishers_n
   FROM islands n
-  JOIN publishing i ON i.stage_arn = n.stage_arn AND i.clip_start < n.end_at AND i.clip_end > n.start_at
+  JOIN publishing i ON i.stage_no = n.stage_no AND i.clip_start < n.end_at AND i.clip_end > n.start_at
   WHERE NOT i.is_replica
-  GROUP BY n.stage_arn, n.island
+  GROUP BY n.stage_no, n.island
+),
+stages_asked_for AS (
+  SELECT stage_no, max(stage_arn) AS stage_arn, max(stage_name) AS stage_name
+  FROM selected_sessions
+  GROUP BY stage_no
 )
-SELECT coalesce(n.stage_name, n.stage_arn) AS stage, n.island, n.start_at AS "start", n.end_at AS "end",
+SELECT coalesce(s.stage_name, s.stage_arn) AS stage, n.island, n.start_at AS "start", n.end_at AS "end",
   CAST(n.end_at - n.start_at AS BIGINT) / 1e6 AS dur_s, p.sessions, p.persons_n, n.peak_ccu,
-  coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, p.synth_n, p.anomaly_n, n.stage_arn
+  coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, p.synth_n, p.anomaly_n, s.stage_arn
 FROM islands n
-JOIN people p ON p.stage_arn = n.stage_arn AND p.island = n.island
-LEFT JOIN media m ON m.stage_arn = n.stage_arn AND m.island = n.island
-ORDER BY n.start_at, n.stage_arn
+JOIN stages_asked_for s ON s.stage_no = n.stage_no
+JOIN people p ON p.stage_no = n.stage_no AND p.island = n.island
+LEFT JOIN media m ON m.stage_no = n.stage_no AND m.island = n.island
+ORDER BY n.start_at, s.stage_arn
 LIMIT $limit

@@ -27,42 +27,41 @@
 -- chart = { kind = "bar", x = "check", y = "bad_rate" }
 
 WITH whole AS (
-  SELECT s.account_id, s.region, s.date, s.stage_arn, s.session_id, f.start_time, f.end_time, f.participants_n, f.events_n
+  SELECT s.session_no, s.date, s.stage_arn, s.session_id, f.start_time, f.end_time, f.participants_n, f.events_n
   FROM selected_sessions s
   JOIN sessions f USING (date, stage_arn, session_id)
   WHERE f.collection = 'COMPLETE' AND f.pruned_at IS NULL
 ),
 people AS (
-  SELECT p.stage_arn, p.session_id, p.participant_id, p.published, p.first_join_time, p.state, p.replication_type,
+  SELECT s.session_no, s.stage_arn, s.session_id, p.participant_id, p.published, p.first_join_time, p.state, p.replication_type,
     p.events_n, p.events_status, p.source_stage_arn, p.source_session_id
   FROM participants p
   JOIN whole s USING (date, stage_arn, session_id)
 ),
 spans AS (
-  SELECT i.stage_arn, i.session_id, i.participant_id,
+  SELECT s.session_no, i.participant_id,
     coalesce(sum(i.starts_n) FILTER (WHERE i.kind = 'PUBLISH'), 0) AS publish_starts_n,
     count(*) FILTER (WHERE i.kind = 'REPLICATION') AS replications_n,
     bool_or(i.kind = 'PRESENCE' AND i.end_reason = 'OPEN') AS never_left,
     bool_or(array_has(i.anomalies, 'event_outside_session')) AS outside
   FROM intervals i
   JOIN whole s USING (date, stage_arn, session_id)
-  GROUP BY i.stage_arn, i.session_id, i.participant_id
+  GROUP BY s.session_no, i.participant_id
 ),
 told AS (
-  SELECT e.stage_arn, e.session_id, e.participant_id, count(*) AS events_n,
+  SELECT s.session_no, e.participant_id, count(*) AS events_n,
     min(e.event_time) FILTER (WHERE e.name = 'JOINED') AS joined_at
   FROM events e
   JOIN whole s USING (date, stage_arn, session_id)
-  GROUP BY e.stage_arn, e.session_id, e.participant_id
+  GROUP BY s.session_no, e.participant_id
 ),
 compared AS (
   SELECT p.*, coalesce(i.publish_starts_n, 0) AS publish_starts_n, coalesce(i.replications_n, 0) AS replications_n,
     coalesce(i.never_left, false) AS never_left, coalesce(i.outside, false) AS outside,
-    t.joined_at, coalesce(t.events_n, 0) AS told_n,
-    concat_ws(' ', p.stage_arn, p.session_id, p.participant_id) AS sample
+    t.joined_at, coalesce(t.events_n, 0) AS told_n
   FROM people p
-  LEFT JOIN spans i ON i.stage_arn = p.stage_arn AND i.session_id = p.session_id AND i.participant_id = p.participant_id
-  LEFT JOIN told t ON t.stage_arn = p.stage_arn AND t.session_id = p.session_id AND t.participant_id = p.participant_id
+  LEFT JOIN spans i ON i.session_no = p.session_no AND i.participant_id = p.participant_id
+  LEFT JOIN told t ON t.session_no = p.session_no AND t.participant_id = p.participant_id
   WHERE p.events_status = 'FETCHED'
 ),
 -- Replicas whose source is whole here, and the replications that they should come from.
@@ -77,37 +76,40 @@ sourced AS (
   GROUP BY p.stage_arn, p.session_id, p.participant_id
 ),
 session_counts AS (
-  SELECT s.stage_arn, s.session_id, s.participants_n, s.events_n, count(p.participant_id) AS people_n
+  SELECT s.session_no, s.stage_arn, s.session_id, s.participants_n, s.events_n, count(p.participant_id) AS people_n
   FROM whole s
-  LEFT JOIN people p ON p.stage_arn = s.stage_arn AND p.session_id = s.session_id
-  GROUP BY s.stage_arn, s.session_id, s.participants_n, s.events_n
+  LEFT JOIN people p ON p.session_no = s.session_no
+  GROUP BY s.session_no, s.stage_arn, s.session_id, s.participants_n, s.events_n
 ),
 session_events AS (
-  SELECT stage_arn, session_id, sum(events_n) AS told_n FROM told GROUP BY stage_arn, session_id
+  SELECT session_no, sum(events_n) AS told_n FROM told GROUP BY session_no
 ),
--- What each participant is asked, in one pass over them; NULL where it is not asked.
-asked AS (
-  SELECT sample,
-    unnest(make_array(
-      CASE WHEN is_own THEN 'published' END,
-      CASE WHEN is_own AND first_join_time IS NOT NULL AND joined_at IS NOT NULL THEN 'first_join_time' END,
-      CASE WHEN is_own AND state IS NOT NULL THEN 'connected' END,
-      CASE WHEN is_own AND replication_type IS NOT NULL THEN 'replication_source' END,
-      'session_bounds',
-      'participant_events'
-    )) AS name,
-    unnest(make_array(
-      published = (publish_starts_n > 0),
-      joined_at BETWEEN first_join_time - INTERVAL '1 second' AND first_join_time + INTERVAL '1 second',
-      (state = 'CONNECTED') = never_left,
-      (replication_type = 'SOURCE') = (replications_n > 0),
-      NOT outside,
-      events_n = told_n
-    )) AS agrees
+-- What each participant is asked; NULL where it is not asked.
+answered AS (
+  SELECT *,
+    CASE WHEN is_own THEN published = (publish_starts_n > 0) END AS published_agrees,
+    CASE WHEN is_own THEN joined_at BETWEEN first_join_time - INTERVAL '1 second' AND first_join_time + INTERVAL '1 second' END
+      AS first_join_agrees,
+    CASE WHEN is_own THEN (state = 'CONNECTED') = never_left END AS connected_agrees,
+    CASE WHEN is_own THEN (replication_type = 'SOURCE') = (replications_n > 0) END AS source_agrees,
+    NOT outside AS bounds_agree,
+    events_n = told_n AS events_agree
   FROM (SELECT *, coalesce(replication_type, '') <> 'REPLICA' AS is_own FROM compared) AS each_one
 ),
+-- In one pass over them. Who disagrees in nothing is no sample.
+asked AS (
+  SELECT
+    CASE WHEN NOT (coalesce(published_agrees, true) AND coalesce(first_join_agrees, true) AND coalesce(connected_agrees, true)
+      AND coalesce(source_agrees, true) AND bounds_agree AND events_agree)
+      THEN concat_ws(' ', stage_arn, session_id, participant_id) END AS sample,
+    unnest(make_array('published', 'first_join_time', 'connected', 'replication_source', 'session_bounds',
+      'participant_events')) AS name,
+    unnest(make_array(published_agrees, first_join_agrees, connected_agrees, source_agrees, bounds_agree, events_agree))
+      AS agrees
+  FROM answered
+),
 checks AS (
-  SELECT name, agrees, sample FROM asked WHERE name IS NOT NULL
+  SELECT name, agrees, sample FROM asked WHERE agrees IS NOT NULL
   UNION ALL
   SELECT 'replica_row' AS name, replica_row_found AS agrees,
     concat_ws(' ', source_stage_arn, source_session, participant) AS sample
@@ -124,7 +126,7 @@ checks AS (
   SELECT 'session_events' AS name, c.events_n = coalesce(t.told_n, 0) AS agrees,
     concat_ws(' ', c.stage_arn, c.session_id) AS sample
   FROM session_counts c
-  LEFT JOIN session_events t ON t.stage_arn = c.stage_arn AND t.session_id = c.session_id
+  LEFT JOIN session_events t ON t.session_no = c.session_no
   WHERE c.events_n IS NOT NULL
 ),
 meanings (name, help) AS (

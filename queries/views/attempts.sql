@@ -6,7 +6,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Whole sessions that touch the period: filter on first_attempt for what began in it.",
 -- ]
--- uses = ["selected_sessions", "intervals", "events", "participants"]
+-- uses = ["selected_sessions", "intervals", "error_events", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -38,12 +38,11 @@ WITH spans AS (
   WHERE i.kind <> 'REPLICATION'
 ),
 failures AS (
-  SELECT s.session_no, e.participant_id, e.event_time, e.occurrence, e.error_code,
+  SELECT e.session_no, e.participant_id, e.event_time, e.occurrence, e.error_code,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'join' WHEN 'PUBLISH_ERROR' THEN 'publish' ELSE 'subscribe' END AS action,
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote,
     e.replica
-  FROM events e
-  JOIN selected_sessions s USING (date, stage_arn, session_id)
+  FROM error_events e
   WHERE e.name IN ('JOIN_ERROR', 'PUBLISH_ERROR', 'SUBSCRIBE_ERROR') AND e.event_time IS NOT NULL
 ),
 people AS (

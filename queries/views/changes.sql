@@ -16,6 +16,8 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
+--   { name = "stage_no", type = "integer", unit = "n", help = "The number of the stage among those asked for, as in selected_sessions." },
 --   { name = "at", type = "timestamp", help = "The moment." },
 --   { name = "present_n", type = "integer", unit = "n", help = "More participants on the stage, or fewer." },
 --   { name = "publishing_n", type = "integer", unit = "n", help = "More publishers, or fewer; replicas are not among them." },
@@ -25,7 +27,7 @@
 
 -- One pass over the intervals, whatever their kind.
 WITH spans AS (
-  SELECT s.account_id, s.region, i.stage_arn, s.stage_name, i.session_id,
+  SELECT s.session_no,
     greatest(i.start_time, $from) AS clip_start, least(i.end_time, $to) AS clip_end,
     CASE WHEN i.kind = 'PRESENCE' THEN 1 ELSE 0 END AS present_n,
     CASE WHEN i.kind = 'PUBLISH' AND NOT i.replica THEN 1 ELSE 0 END AS publishing_n,
@@ -43,14 +45,20 @@ WITH spans AS (
     AND least(i.end_time, $to) > greatest(i.start_time, $from)
 ),
 edges AS (
-  SELECT account_id, region, stage_arn, stage_name, session_id, step,
+  SELECT session_no, step,
     CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at,
     present_n, publishing_n, replicas_publishing_n, subscribed_n
   FROM (VALUES (1), (-1)) AS ends (step)
   CROSS JOIN spans
+),
+summed AS (
+  SELECT session_no, at,
+    sum(step * present_n) AS present_n, sum(step * publishing_n) AS publishing_n,
+    sum(step * replicas_publishing_n) AS replicas_publishing_n, sum(step * subscribed_n) AS subscribed_n
+  FROM edges
+  GROUP BY session_no, at
 )
-SELECT account_id, region, stage_arn, stage_name, session_id, at,
-  sum(step * present_n) AS present_n, sum(step * publishing_n) AS publishing_n,
-  sum(step * replicas_publishing_n) AS replicas_publishing_n, sum(step * subscribed_n) AS subscribed_n
-FROM edges
-GROUP BY account_id, region, stage_arn, stage_name, session_id, at
+SELECT s.account_id, s.region, s.stage_arn, s.stage_name, s.session_id, s.session_no, s.stage_no, c.at,
+  c.present_n, c.publishing_n, c.replicas_publishing_n, c.subscribed_n
+FROM summed c
+JOIN selected_sessions s USING (session_no)

@@ -18,6 +18,7 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "stage_no", type = "integer", unit = "n", help = "The number of the stage among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
 --   { name = "identified", type = "boolean", help = "There is a user id. Others are never united across sessions." },
@@ -36,40 +37,36 @@
 --   { name = "opens_visit", type = "boolean", help = "It is the first of its visit." },
 --   { name = "visit_no", type = "integer", help = "The visit, counted from 1 for each person and stage." },
 --   { name = "scope", type = "text", help = "The session, for a person without a user id; else empty." },
+--   { name = "scope_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions; else 0." },
 -- ]
 
 WITH scoped AS (
-  SELECT *, CASE WHEN identified THEN '' ELSE session_id END AS scope
+  SELECT *, CASE WHEN identified THEN '' ELSE session_id END AS scope,
+    CASE WHEN identified THEN 0 ELSE session_no END AS scope_no
   FROM presence
-),
--- Many come once. A window for each of them would take most of the time: they share one, and what it says is not used.
-beside AS (
-  SELECT *, coalesce(person = lag(person) OVER stage, false) OR coalesce(person = lead(person) OVER stage, false) AS returns
-  FROM scoped
-  WINDOW stage AS (PARTITION BY stage_arn ORDER BY person)
 ),
 followed AS (
   SELECT *,
-    CASE WHEN returns THEN max(end_time) OVER (
-      PARTITION BY stage_arn, is_replica, identified, CASE WHEN returns THEN person END, scope
+    max(end_time) OVER (
+      PARTITION BY stage_no, is_replica, identified, person, scope_no
       ORDER BY start_time, end_time, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) END AS until_time
-  FROM beside
+    ) AS until_time
+  FROM scoped
 ),
 opened AS (
   SELECT *, until_time IS NULL OR start_time - until_time > arrow_cast(CAST($stitch * 1e6 AS BIGINT), 'Duration(Microsecond)') AS opens_visit
   FROM followed
 )
-SELECT account_id, region, date, stage_arn, stage_name, session_id, participant_id, person, identified, is_replica,
+SELECT account_id, region, date, stage_arn, stage_name, session_id, stage_no, participant_id, person, identified, is_replica,
   start_time, end_time, clip_start, clip_end, starts_n, is_open, quarantined, synthetic_start, anomalies_n,
   CAST(start_time - until_time AS BIGINT) / 1e6 AS gap_s,
   until_time,
   opens_visit,
-  CASE WHEN returns THEN sum(CASE WHEN opens_visit THEN 1 ELSE 0 END) OVER (
-    PARTITION BY stage_arn, is_replica, identified, CASE WHEN returns THEN person END, scope
+  sum(CASE WHEN opens_visit THEN 1 ELSE 0 END) OVER (
+    PARTITION BY stage_no, is_replica, identified, person, scope_no
     ORDER BY start_time, end_time, participant_id
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-  ) ELSE 1 END AS visit_no,
-  scope
+  ) AS visit_no,
+  scope, scope_no
 FROM opened

@@ -5,7 +5,7 @@
 -- caveats = [
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 -- ]
--- uses = ["selected_sessions", "events", "intervals", "participants"]
+-- uses = ["selected_sessions", "error_events", "events", "intervals", "participants"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "recover", type = "duration", default = "30s", help = "A start within this time after an error means that it was overcome." },
@@ -27,15 +27,13 @@
 -- ]
 
 WITH failures AS (
-  SELECT s.session_no, e.participant_id, e.event_time, e.name AS event,
+  SELECT e.session_no, e.participant_id, e.event_time, e.name AS event,
     e.remote_participant_id, e.error_code, e.replica, e.occurrence,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'PRESENCE' ELSE replace(e.name, '_ERROR', '') END AS kind,
     CASE e.name WHEN 'JOIN_ERROR' THEN 'JOINED' ELSE replace(e.name, '_ERROR', '_STARTED') END AS start_name,
     CASE e.name WHEN 'SUBSCRIBE_ERROR' THEN coalesce(e.remote_participant_id, '') ELSE '' END AS remote
-  FROM events e
-  JOIN selected_sessions s USING (date, stage_arn, session_id)
-  WHERE e.name LIKE '%\_ERROR'
-    AND ($from IS NULL OR e.event_time >= $from)
+  FROM error_events e
+  WHERE ($from IS NULL OR e.event_time >= $from)
     AND ($to IS NULL OR e.event_time < $to)
 ),
 starts AS (

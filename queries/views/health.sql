@@ -7,7 +7,7 @@
 --   "A lower bound: network errors of the client and bad token signatures leave no event.",
 --   "Replicas are left out, except as publishers that someone watches.",
 -- ]
--- uses = ["sessions", "selected_sessions", "attempts", "intervals", "events"]
+-- uses = ["sessions", "selected_sessions", "attempts", "intervals", "error_events"]
 -- shared = ["stage", "session", "from", "to"]
 -- params = [
 --   { name = "churn", type = "float", default = "0.2", help = "A session is churny above this share of persons with two reconnects or more." },
@@ -66,20 +66,14 @@ present AS (
   JOIN picked s USING (date, stage_arn, session_id)
   WHERE i.kind = 'PRESENCE' AND NOT i.replica
 ),
--- Many come once: see the view connections.
-beside AS (
-  SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
-  FROM present
-  WINDOW session AS (PARTITION BY session_no ORDER BY person)
-),
 stays AS (
   SELECT session_no, person, start_time, starts_n,
-    CASE WHEN returns THEN max(end_time) OVER (
-      PARTITION BY session_no, CASE WHEN returns THEN person END
+    max(end_time) OVER (
+      PARTITION BY session_no, person
       ORDER BY start_time, end_time, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) END AS until_time
-  FROM beside
+    ) AS until_time
+  FROM present
 ),
 reconnects AS (
   SELECT session_no, person,
@@ -96,9 +90,8 @@ cut_off AS (
   SELECT s.session_no, i.participant_id, i.start_time
   FROM intervals i
   JOIN picked s USING (date, stage_arn, session_id)
-  JOIN events e
-    ON e.date = i.date AND e.stage_arn = i.stage_arn
-    AND e.session_id = i.session_id AND e.participant_id = i.participant_id
+  JOIN error_events e
+    ON e.session_no = s.session_no AND e.participant_id = i.participant_id
     AND e.event_time > i.start_time AND e.event_time <= i.end_time
     AND e.event_time >= i.end_time - INTERVAL '10 seconds'
   WHERE i.kind = 'PUBLISH' AND NOT i.replica AND i.end_reason IN ('LEFT', 'SESSION_END') AND e.name = 'PUBLISH_ERROR'
@@ -109,9 +102,8 @@ drops AS (
 ),
 codes AS (
   SELECT s.session_no, coalesce(e.error_code, '(none)') AS error_code, count(*) AS n
-  FROM events e
-  JOIN picked s USING (date, stage_arn, session_id)
-  WHERE e.name LIKE '%\_ERROR'
+  FROM error_events e
+  JOIN picked s USING (session_no)
   GROUP BY s.session_no, coalesce(e.error_code, '(none)')
 ),
 top_codes AS (

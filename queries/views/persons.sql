@@ -33,20 +33,14 @@
 --   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 -- ]
 
--- Many come once: see the view connections.
-WITH beside AS (
-  SELECT *, coalesce(person = lag(person) OVER session, false) OR coalesce(person = lead(person) OVER session, false) AS returns
-  FROM presence
-  WINDOW session AS (PARTITION BY session_no ORDER BY person)
-),
-followed AS (
+WITH followed AS (
   SELECT *,
-    CASE WHEN returns THEN max(clip_end) OVER (
-      PARTITION BY session_no, is_replica, identified, CASE WHEN returns THEN person END
+    max(clip_end) OVER (
+      PARTITION BY session_no, is_replica, identified, person
       ORDER BY clip_start, clip_end, participant_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) END AS until_time
-  FROM beside
+    ) AS until_time
+  FROM presence
 ),
 summed AS (
   SELECT session_no, person, identified, is_replica,

@@ -17,6 +17,8 @@
 --   { name = "stage_arn", type = "text", help = "The stage." },
 --   { name = "stage_name", type = "text", help = "Its name when the session was collected." },
 --   { name = "session_id", type = "text", help = "The session." },
+--   { name = "session_no", type = "integer", unit = "n", help = "Its number among those asked for, as in selected_sessions." },
+--   { name = "stage_no", type = "integer", unit = "n", help = "The number of the stage among those asked for, as in selected_sessions." },
 --   { name = "participant_id", type = "text", help = "The participant." },
 --   { name = "person", type = "text", help = "The user id as of the start; the participant where there is none." },
 --   { name = "identified", type = "boolean", help = "There is a user id. Others are never united across sessions." },
@@ -35,7 +37,7 @@
 --   { name = "publisher", type = "boolean", help = "The participant ever published in this session." },
 -- ]
 
-SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, i.participant_id,
+SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, s.session_no, s.stage_no, i.participant_id,
   coalesce(i.user_id, i.participant_id) AS person,
   i.user_id IS NOT NULL AS identified,
   i.start_time,

@@ -6,7 +6,8 @@
 --   "Where --from or --to cut a replication, start, end and every duration are of the part that is left.",
 --   "What the journal adds is known only of replications that this program was asked for, and matched by stages, participant and time.",
 -- ]
--- uses = ["selected_sessions", "sessions", "stages", "intervals", "participants", "replication_requests"]
+-- uses = ["replication_spans", "sessions", "stages", "intervals", "participants", "replication_requests"]
+-- kept = true
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },
@@ -42,14 +43,9 @@
 -- ]
 
 WITH spans AS (
-  SELECT i.*, s.stage_name, coalesce(i.destination_stage_arn, '') AS destination
-  FROM intervals i
-  JOIN selected_sessions s USING (date, stage_arn, session_id)
-  WHERE i.kind = 'REPLICATION'
-    -- What a destination tells of itself is the same replication once more.
-    AND (i.destination_stage_arn IS DISTINCT FROM i.stage_arn)
-    AND ($to IS NULL OR i.start_time < $to)
-    AND ($from IS NULL OR i.end_time >= $from)
+  SELECT *, coalesce(destination_stage_arn, '') AS destination
+  FROM replication_spans
+  WHERE ($to IS NULL OR start_time < $to) AND ($from IS NULL OR end_time >= $from)
 ),
 capped AS (
   SELECT r.account_id, r.region, r.stage_arn, r.stage_name, r.session_id, r.participant_id, r.user_id, r.destination,
@@ -106,28 +102,17 @@ asked_of AS (
   WHERE action = 'STOP' OR replication_n = 1
   GROUP BY stage_arn, session_id, participant_id, destination, start_time
 ),
--- Until when the source had published when the replication ended.
-published AS (
-  SELECT r.stage_arn, r.session_id, r.participant_id, r.destination, r.start_time,
-    CAST(r.event_end - max(p.end_time) AS BIGINT) / 1e6 AS silent_s
+-- The publishing of the source, and which of it is within the replication.
+media AS (
+  SELECT r.stage_arn, r.session_id, r.participant_id, r.destination, r.start_time, r.event_end, p.end_time AS published_until,
+    greatest(p.start_time, r.clip_start) AS media_start,
+    CASE WHEN p.start_time < r.clip_end AND p.end_time > r.clip_start AND p.end_time > p.start_time
+      THEN least(p.end_time, r.clip_end) END AS media_end
   FROM clipped r
   JOIN intervals p
     ON p.stage_arn = r.stage_arn AND p.session_id = r.session_id AND p.participant_id = r.participant_id
     AND p.start_time <= r.event_end
   WHERE p.kind = 'PUBLISH'
-  GROUP BY r.stage_arn, r.session_id, r.participant_id, r.destination, r.start_time, r.event_end
-),
-media AS (
-  SELECT r.stage_arn, r.session_id, r.participant_id, r.destination, r.start_time,
-    greatest(p.start_time, r.clip_start) AS media_start,
-    least(p.end_time, r.clip_end) AS media_end
-  FROM clipped r
-  JOIN intervals p
-    ON p.stage_arn = r.stage_arn AND p.session_id = r.session_id AND p.participant_id = r.participant_id
-    AND p.start_time < r.clip_end AND p.end_time > r.clip_start
-  WHERE p.kind = 'PUBLISH' AND p.end_time > p.start_time
-    AND ($to IS NULL OR p.start_time < $to)
-    AND ($from IS NULL OR p.end_time > $from)
 ),
 followed AS (
   SELECT *,
@@ -141,8 +126,11 @@ followed AS (
 media_of AS (
   SELECT stage_arn, session_id, participant_id, destination, start_time,
     sum(greatest(CAST(media_end - greatest(media_start, media_until) AS BIGINT), 0)) / 1e6 AS media_s,
-    count(*) FILTER (WHERE media_start > media_until) AS gaps_n,
-    max(greatest(CAST(media_start - media_until AS BIGINT), 0)) / 1e6 AS longest_gap_s
+    count(*) FILTER (WHERE media_end IS NOT NULL AND media_start > media_until) AS gaps_n,
+    max(CASE WHEN media_end IS NOT NULL THEN greatest(CAST(media_start - media_until AS BIGINT), 0) END) / 1e6
+      AS longest_gap_s,
+    -- How long the source had been silent when the replication ended.
+    CAST(max(event_end) - max(published_until) AS BIGINT) / 1e6 AS silent_s
   FROM followed
   GROUP BY stage_arn, session_id, participant_id, destination, start_time
 )
@@ -182,16 +170,13 @@ SELECT
     WHEN b.reconnect_window_s IS NULL THEN NULL
     WHEN r.end_reason = 'LEFT' THEN CASE b.reconnect_window_s WHEN 0 THEN 'PUBLISHER_LEFT' ELSE 'WINDOW' END
     WHEN r.end_reason <> 'EXPLICIT' THEN NULL
-    WHEN abs(u.silent_s) <= 1 THEN 'PUBLISHER_LEFT'
-    WHEN abs(u.silent_s - b.reconnect_window_s) <= 2 THEN 'WINDOW'
+    WHEN abs(m.silent_s) <= 1 THEN 'PUBLISHER_LEFT'
+    WHEN abs(m.silent_s - b.reconnect_window_s) <= 2 THEN 'WINDOW'
   END AS stopped_by
 FROM clipped r
 LEFT JOIN asked_of b
   ON b.stage_arn = r.stage_arn AND b.session_id = r.session_id AND b.participant_id = r.participant_id
   AND b.destination = r.destination AND b.start_time = r.start_time
-LEFT JOIN published u
-  ON u.stage_arn = r.stage_arn AND u.session_id = r.session_id AND u.participant_id = r.participant_id
-  AND u.destination = r.destination AND u.start_time = r.start_time
 LEFT JOIN media_of m
   ON m.stage_arn = r.stage_arn AND m.session_id = r.session_id AND m.participant_id = r.participant_id
   AND m.destination = r.destination AND m.start_time = r.start_time

@@ -7,6 +7,7 @@
 --   "A token without attributes can't be told from one of which none are told.",
 -- ]
 -- uses = ["selected_sessions", "events"]
+-- kept = true
 -- shared = ["stage", "session", "from", "to"]
 -- columns = [
 --   { name = "account_id", type = "text", help = "The AWS account." },

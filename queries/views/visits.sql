@@ -34,7 +34,7 @@
 --   { name = "anomaly_n", type = "integer", unit = "n", help = "Intervals with something odd." },
 -- ]
 
-SELECT max(account_id) AS account_id, max(region) AS region, stage_arn,
+SELECT max(account_id) AS account_id, max(region) AS region, max(stage_arn) AS stage_arn,
   last_value(stage_name ORDER BY start_time) AS stage_name,
   first_value(session_id ORDER BY start_time, session_id) AS session_id,
   person, identified, is_replica,
@@ -51,4 +51,4 @@ SELECT max(account_id) AS account_id, max(region) AS region, stage_arn,
   count(*) FILTER (WHERE synthetic_start) AS synth_n,
   count(*) FILTER (WHERE anomalies_n > 0) AS anomaly_n
 FROM connections
-GROUP BY stage_arn, person, identified, is_replica, scope, visit_no
+GROUP BY stage_no, person, identified, is_replica, scope_no, visit_no

@@ -94,6 +94,18 @@ impl Lake {
         self
     }
 
+    /// Sessions say how many events they have.
+    pub(super) fn counted(mut self) -> Self {
+        let names = |row: &Value| (row["stage_arn"].clone(), row["session_id"].clone());
+        let of_events = self.rows.iter().filter(|(of, _)| *of == Table::Events);
+        let of_events: Vec<_> = of_events.map(|(_, row)| names(row)).collect();
+        for (_, row) in self.rows.iter_mut().filter(|(of, _)| *of == Table::Sessions) {
+            let events_n = of_events.iter().filter(|it| **it == names(row)).count();
+            row["events_n"] = json!(events_n);
+        }
+        self
+    }
+
     pub(super) fn into_source(self) -> MemorySource {
         let mut source = MemorySource::default();
         for table in Table::ALL {

@@ -6,6 +6,9 @@ fn p(id: &'static str) -> [&'static str; 3] {
     ["alpha", "st-1", id]
 }
 
+/// What the engine may take for more than fits into it.
+const MEMORY: usize = 16 << 20;
+
 fn alpha() -> Lake {
     Lake::default().session("alpha", "st-1", "10:00:00", Some("11:00:00"))
 }
@@ -150,6 +153,44 @@ async fn each_moment_is_wasted_once_by_the_first_rule_that_holds() {
     }
     let found = report(idle(), "waste", &[], &["est_cost", "currency"]).await;
     assert_eq!(found[0], [Value::Null, Value::Null]);
+}
+
+/// Beside the host, each of a crowd waits for a quarter of an hour, and never watches what comes then.
+fn crowd(people: usize) -> Lake {
+    let host = alpha()
+        .interval(p("host"), "PRESENCE", ["10:00:00", "11:00:00"], json!({}))
+        .interval(p("host"), "PUBLISH", ["10:15:00", "11:00:00"], json!({}));
+    (0..people).fold(host, |lake, number| {
+        let id = format!("viewer-{number:06}");
+        let stay = ["10:00:00", "11:00:00"];
+        lake.interval(["alpha", "st-1", &id], "PRESENCE", stay, json!({}))
+    })
+}
+
+#[tokio::test]
+async fn more_pieces_than_fit_into_memory_are_priced() {
+    let (_folder, rates) = prices("hosts,publisher,0,,XXX,2\nviewers,viewer,0,,XXX,1\n");
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        memory_limit: Some(MEMORY),
+        partitions: Some(2),
+        spill_folder: Some(folder.path().to_owned()),
+        ..Options::default()
+    };
+    let library = Arc::new(Library::embedded());
+    let engine = Engine::new(Arc::new(crowd(8_000).into_source()), library, &options).unwrap();
+    let library = Library::embedded();
+    let query = library.find("waste").unwrap();
+    let given = arguments(&[("rates", rates.as_str())]);
+    let found = rows(engine.run_canned(query, &given).await.unwrap()).await;
+    let kinds: Vec<_> = found.iter().map(|row| (&row["kind"], &row["participants_n"])).collect();
+    let expected = [
+        (&json!("no_publisher"), &json!(8_001)),
+        (&json!("unwatched_publish"), &json!(1)),
+        (&json!("idle_viewer"), &json!(8_000)),
+    ];
+    assert_eq!(kinds, expected);
+    close(&found[2]["est_cost"], 6_000.0);
 }
 
 /// 1,830 s of publishing, 1,770 s and 30 s of watching, and an hour of a replica.

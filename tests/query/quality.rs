@@ -100,6 +100,7 @@ fn odd() -> Lake {
             "REPLICATION_STARTED",
             json!({"destination_stage_arn": lakes::arn("alpha")}),
         )
+        .counted()
 }
 
 #[tokio::test]
@@ -122,6 +123,22 @@ async fn oddities_are_counted_by_kind() {
     );
     assert!(alarms(odd(), "anomalies", &[]).await);
     assert!(!alarms(odd(), "anomalies", &[("max_per_1k", "1000")]).await);
+}
+
+#[tokio::test]
+async fn a_stop_with_a_code_that_nobody_knows_is_judged_as_a_stop_as_well() {
+    let newer = || json!({"error_code": "NEWER"});
+    let lake = alpha()
+        .interval(p("a"), "PUBLISH", ["10:00:00", "10:10:00"], json!({}))
+        .event(p("a"), "10:10:00", "PUBLISH_STOPPED", newer())
+        .event(p("a"), "10:30:00", "PUBLISH_STOPPED", newer())
+        .event(p("a"), "10:40:00", "PUBLISH_ERROR", newer());
+    let found = report(lake.counted(), "anomalies", &[], &["kind", "n", "per_1k_events"]).await;
+    let expected = [
+        [json!("unknown_enum"), json!(3), json!(1_000.0)],
+        [json!("orphan_stop"), json!(1), json!(1_000.0 / 3.0)],
+    ];
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]
