@@ -110,10 +110,7 @@ impl StagedSession {
                     participants_n: participants.len(),
                 };
                 self.listing = Some((slot, listing));
-                self.participants.values_mut().for_each(|parts| parts.listed = false);
-                for participant in participants {
-                    self.parts(&participant.participant_id).listed = true;
-                }
+                self.list(participants);
             }
             Record::Details { participant_id, .. } => {
                 self.parts(participant_id).details = Some(slot);
@@ -127,6 +124,21 @@ impl StagedSession {
                 self.parts(participant_id).replicas = Some(slot);
             }
         }
+    }
+
+    /// Takes these, and no others, as listed. All are put in anew: who is added one by one leaves half of a map's
+    /// memory unused, and there may be tens of thousands.
+    fn list(&mut self, participants: &[Participant]) {
+        let mut before = std::mem::take(&mut self.participants);
+        for parts in before.values_mut() {
+            parts.listed = false;
+        }
+        let listed = participants.iter().map(|participant| {
+            let parts = before.remove(&participant.participant_id).unwrap_or_default();
+            (participant.participant_id.clone(), Parts { listed: true, ..parts })
+        });
+        self.participants = listed.collect();
+        self.participants.append(&mut before);
     }
 
     fn parts(&mut self, participant_id: &ParticipantId) -> &mut Parts {
