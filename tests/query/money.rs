@@ -6,7 +6,7 @@ fn p(id: &'static str) -> [&'static str; 3] {
     ["alpha", "st-1", id]
 }
 
-/// What the engine may take for more than fits into it.
+/// Little more than the hours of a crowd need.
 const MEMORY: usize = 16 << 20;
 
 fn alpha() -> Lake {
@@ -168,7 +168,7 @@ fn crowd(people: usize) -> Lake {
 }
 
 #[tokio::test]
-async fn more_pieces_than_fit_into_memory_are_priced() {
+async fn a_crowd_is_priced_under_a_memory_limit() {
     let (_folder, rates) = prices("hosts,publisher,0,,XXX,2\nviewers,viewer,0,,XXX,1\n");
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
