@@ -61,7 +61,7 @@ told AS (
       'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
   FROM events e
   JOIN selected_sessions s USING (date, stage_arn, session_id)
-  -- The others have nothing but a start, or an error, to tell.
+  -- The others tell of a start or an exchange, and nothing odd.
   WHERE e.event_time IS NULL OR e.name IS NULL
     OR e.name NOT IN ('JOINED', 'PUBLISH_STARTED', 'SUBSCRIBE_STARTED', 'REPLICATION_STARTED', 'TOKEN_EXCHANGED')
     OR e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn
@@ -105,6 +105,7 @@ found AS (
     session_no, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
   FROM judged
 ),
+-- As counted when they were published: the events themselves need not be read for it.
 total AS (
   SELECT sum(events_n) AS events_n
   FROM sessions

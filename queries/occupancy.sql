@@ -73,7 +73,7 @@ media AS (
   WHERE NOT i.is_replica
   GROUP BY n.stage_no, n.island
 ),
-stages_asked_for AS (
+named AS (
   SELECT stage_no, max(stage_arn) AS stage_arn, max(stage_name) AS stage_name
   FROM selected_sessions
   GROUP BY stage_no
@@ -82,7 +82,7 @@ SELECT coalesce(s.stage_name, s.stage_arn) AS stage, n.island, n.start_at AS "st
   CAST(n.end_at - n.start_at AS BIGINT) / 1e6 AS dur_s, p.sessions, p.persons_n, n.peak_ccu,
   coalesce(m.publishers_n, 0) AS publishers_n, p.open_n, p.synth_n, p.anomaly_n, s.stage_arn
 FROM islands n
-JOIN stages_asked_for s ON s.stage_no = n.stage_no
+JOIN named s ON s.stage_no = n.stage_no
 JOIN people p ON p.stage_no = n.stage_no AND p.island = n.island
 LEFT JOIN media m ON m.stage_no = n.stage_no AND m.island = n.island
 ORDER BY n.start_at, s.stage_arn

@@ -37,7 +37,8 @@
 --   { name = "publisher", type = "boolean", help = "The participant ever published in this session." },
 -- ]
 
-SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, s.session_no, i.participant_id, i.remote_participant_id,
+SELECT s.account_id, s.region, i.date, i.stage_arn, s.stage_name, i.session_id, s.session_no,
+  i.participant_id, i.remote_participant_id,
   coalesce(i.user_id, i.participant_id) AS person,
   i.user_id IS NOT NULL AS identified,
   i.start_time,

@@ -109,8 +109,9 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             Command::Man(args) => man::run(&args, output),
         }
     });
-    // What is still running is not waited for: it is either done or of no use.
-    runtime.shutdown_background();
+    // What is still running is not waited for: it is either done or of no use. Nor is it cut off, since what opens a Delta
+    // table panics then: it ends with the process.
+    std::mem::forget(runtime);
     exit
 }
 

@@ -28,8 +28,8 @@ use crate::model::{ParticipantId, Scope, SessionKey, Stage, StageArn};
 /// seconds, and a bound on what is in memory.
 pub(super) const WORKERS: usize = 24;
 
-/// Sessions whose participants are listed at once: each listing is held in memory until it is whole. A session is a call
-/// for each hundred of its participants, and each of these is a call of others.
+/// Sessions whose participants are listed at once: each listing is held in memory until it is whole. Few keep up, since a
+/// call lists up to a hundred participants, each of whom costs a call of another operation.
 pub(super) const SESSION_WORKERS: usize = 2;
 
 /// Pieces that may wait before another session is begun.

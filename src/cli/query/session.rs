@@ -80,13 +80,8 @@ impl Session<'_> {
         let library = Arc::clone(&self.library);
         let canned = library.choose(name, &mut arguments)?;
         let check = if is_checked { Some(check(canned)?) } else { None };
-        let mut coverage = self.look_at_coverage(canned, &arguments);
-        let answered = self.answer(Question::Canned(canned, arguments, check)).await;
-        if answered.is_err() {
-            // What opens the lake must not be cut off: it panics when the runtime ends before it.
-            coverage.join_next().await;
-        }
-        let is_bad = answered?;
+        let coverage = self.look_at_coverage(canned, &arguments);
+        let is_bad = self.answer(Question::Canned(canned, arguments, check)).await?;
         if let Some(note) = &canned.header().note {
             self.output.note(&format!("note: {note}"));
         }
