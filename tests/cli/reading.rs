@@ -122,3 +122,19 @@ fn partitions_are_asked_for_by_any_condition_even_where_there_are_none() {
         assert_eq!(counted(condition), 0, "{condition}");
     }
 }
+
+/// Of a join the side that is read first is held. To know which is smaller, one must know that many events are of one
+/// session.
+#[test]
+fn a_join_holds_the_smaller_side() {
+    let bed = TestBed::few();
+    bed.collect(&[]).exits(0);
+    let sql = "explain select * from participants p join \
+               (select e.name, e.participant_id from events e join sessions s using (date, stage_arn, session_id)) e \
+               on e.participant_id = p.participant_id";
+    let plan = bed.query(&[sql, "--format", "json"]).exits(0).text();
+    let physical = plan.split_once("physical_plan").unwrap().1;
+    let place = |table: &str| physical.find(&format!("/{table}/")).unwrap();
+    assert!(place("participants") < place("sessions"), "{physical}");
+    assert!(place("sessions") < place("events"), "{physical}");
+}

@@ -68,9 +68,18 @@ impl Snapshot {
             .map_err(|source| LakeError::Plan { table, source: Box::new(source) })?;
         let url = self.tables.url(table)?;
         let log = state.log_data();
-        let scan = Scan::new(&url, delta.schema(), table.partition_names(), log.iter())
+        let sessions_n = self.sessions_n().await?;
+        let scan = Scan::new(&url, delta.schema(), table.partition_names(), log.iter(), sessions_n)
             .map_err(|source| LakeError::Plan { table, source: Box::new(source) })?;
         Ok(scan.map_or_else(|| Arc::new(delta) as _, |scan| Arc::new(scan) as _))
+    }
+
+    /// The rows of `sessions`, where its log says how many each file has.
+    async fn sessions_n(&self) -> Result<Option<usize>, LakeError> {
+        let sessions = &self.register().await?.0;
+        let state =
+            sessions.snapshot().map_err(|source| LakeError::open(Table::Sessions, source))?;
+        Ok(state.log_data().iter().map(|file| file.num_records()).sum())
     }
 
     async fn register(&self) -> Result<&(DeltaTable, Versions), LakeError> {

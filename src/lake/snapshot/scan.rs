@@ -3,7 +3,7 @@
 //! The engine then opens only files that may hold what is asked for. That is known late as well: once a join has read
 //! the sessions that a report is about, files of other days and sessions are left unopened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -32,6 +32,8 @@ use url::{Position, Url};
 
 /// What is read of a file's end at once: its footer, in nearly all files, so that it takes one request and not two.
 const FOOTER_BYTES: usize = 64 << 10;
+/// What names a session in every table: such a column has no more values than there are sessions.
+const OF_SESSIONS: [&str; 2] = ["stage_arn", "session_id"];
 
 /// A table in one state: its files.
 #[derive(Debug)]
@@ -42,16 +44,19 @@ pub(super) struct Scan {
     columns: TableSchema,
     store: ObjectStoreUrl,
     files: Vec<PartitionedFile>,
+    /// Sessions that the lake knows, where its log says.
+    sessions_n: Option<usize>,
 }
 
 impl Scan {
-    /// The files of a table at a URL. `None` where a file has rows that are marked as deleted, or lies elsewhere: no
-    /// program of ours writes such.
+    /// The files of a table at a URL, in a lake of so many sessions. `None` where a file has rows that are marked as
+    /// deleted, or lies elsewhere: no program of ours writes such.
     pub(super) fn new(
         url: &Url,
         schema: SchemaRef,
         partition_names: &[&str],
         files: impl Iterator<Item = LogicalFileView>,
+        sessions_n: Option<usize>,
     ) -> Result<Option<Self>, DataFusionError> {
         let (partitions, data): (Vec<FieldRef>, Vec<FieldRef>) = schema
             .fields()
@@ -70,7 +75,7 @@ impl Scan {
             scanned.push(partitioned_file(&root, &columns, &file)?);
         }
         let store = ObjectStoreUrl::parse(&url[..Position::BeforePath])?;
-        Ok(Some(Self { schema, columns, store, files: scanned }))
+        Ok(Some(Self { schema, columns, store, files: scanned, sessions_n }))
     }
 
     /// Places of the table's columns in [`Self::columns`].
@@ -99,6 +104,32 @@ impl Scan {
         let chosen: &BooleanArray = as_boolean_array(&chosen)?;
         let files = self.files.iter().zip(chosen);
         Ok(files.filter(|(_, it)| *it == Some(true)).map(|(file, _)| file.clone()).collect())
+    }
+
+    /// How much there is to read, and how many values columns have that tables are joined by: without these the engine
+    /// takes each row's to be another one, and a join of millions of rows with their sessions to be as small as these.
+    fn statistics(&self, files: &[PartitionedFile]) -> Statistics {
+        let schema = self.columns.table_schema();
+        let rows = files.iter().map(|file| match &file.statistics {
+            Some(statistics) => statistics.num_rows,
+            None => Precision::Absent,
+        });
+        let bytes = files.iter().filter_map(|file| usize::try_from(file.object_meta.size).ok());
+        let mut statistics = Statistics::new_unknown(schema);
+        statistics.num_rows = rows.fold(Precision::Exact(0), |sum, n| sum.add(&n));
+        statistics.total_byte_size = Precision::Inexact(bytes.sum());
+        for name in OF_SESSIONS {
+            if let Ok(index) = schema.index_of(name) {
+                statistics.column_statistics[index].distinct_count =
+                    self.sessions_n.map_or(Precision::Absent, Precision::Inexact);
+            }
+        }
+        let data_n = self.columns.file_schema().fields().len();
+        for (index, column) in statistics.column_statistics[data_n..].iter_mut().enumerate() {
+            let values: HashSet<_> = files.iter().map(|it| &it.partition_values[index]).collect();
+            column.distinct_count = Precision::Inexact(values.len());
+        }
+        statistics
     }
 
     /// Whether a filter looks at nothing but the values of partitions.
@@ -171,7 +202,7 @@ impl TableProvider for Scan {
         }
         let partitions = state.config().target_partitions();
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
-            .with_statistics(statistics_of_all(self.columns.table_schema(), &files))
+            .with_statistics(self.statistics(&files))
             .with_file_groups(FileGroup::new(files).split_files(partitions))
             .with_projection_indices(Some(projected))?
             .with_limit(limit)
@@ -197,19 +228,6 @@ fn partitioned_file(
     let scanned = PartitionedFile::new(path.as_ref(), size)
         .with_partition_values(values.collect::<Result<_, _>>()?);
     Ok(scanned.with_statistics(Arc::new(statistics(columns.file_schema(), file))))
-}
-
-/// How much there is to read.
-fn statistics_of_all(schema: &Schema, files: &[PartitionedFile]) -> Statistics {
-    let rows = files.iter().map(|file| match &file.statistics {
-        Some(statistics) => statistics.num_rows,
-        None => Precision::Absent,
-    });
-    let bytes = files.iter().filter_map(|file| usize::try_from(file.object_meta.size).ok());
-    let mut statistics = Statistics::new_unknown(schema);
-    statistics.num_rows = rows.fold(Precision::Exact(0), |sum, n| sum.add(&n));
-    statistics.total_byte_size = Precision::Inexact(bytes.sum());
-    statistics
 }
 
 /// What a log says of a file, as far as it is used.
