@@ -348,7 +348,7 @@ const NEIGHBOURS: &str = "SELECT a.session_id AS a, b.session_id AS b FROM selec
     LEFT JOIN selected_sessions b ON b.session_no = a.session_no - 1 ORDER BY a.session_no";
 
 #[tokio::test]
-async fn a_kept_view_is_read_once_where_it_is_named_more_than_once() {
+async fn a_kept_view_is_read_once_where_it_is_joined_or_named_more_than_once() {
     let engine = engine_over(many_sessions());
     let plan = plan_of(&engine, "error-codes", &[]).await;
     assert_eq!(plan.matches("TableScan: sessions").count(), 0, "{plan}");
@@ -356,6 +356,9 @@ async fn a_kept_view_is_read_once_where_it_is_named_more_than_once() {
     let named_once = sql(&engine, "EXPLAIN SELECT * FROM selected_sessions", &[]).await.unwrap();
     let plan = logical(&named_once);
     assert_eq!(plan.matches("TableScan: sessions").count(), 1, "{plan}");
+    let joined = "EXPLAIN SELECT * FROM selected_sessions JOIN stages USING (stage_arn)";
+    let plan = logical(&sql(&engine, joined, &[]).await.unwrap());
+    assert_eq!(plan.matches("TableScan: sessions").count(), 0, "{plan}");
     // Amid an expression as well, and with the values of this statement alone.
     let text = "SELECT count(*) AS n FROM selected_sessions \
                 WHERE session_no = (SELECT max(session_no) FROM selected_sessions)";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{MemTable, Session, TableProvider};
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, ParamValues, exec_err};
 use datafusion::datasource::{ViewTable, provider_as_source, source_as_provider};
 use datafusion::execution::SessionState;
@@ -61,8 +61,8 @@ impl TableProvider for Kept {
     }
 }
 
-/// Puts in the place of each kept view its rows, or its own plan, where it is named but once or they are many. Those that
-/// others stand on come first: the same rows serve these and the statement.
+/// Puts in the place of each kept view its rows, or its own plan, where that is not worth it or they are many. Those
+/// that others stand on come first: the same rows serve these and the statement.
 pub(super) async fn settle(
     state: &SessionState,
     plan: LogicalPlan,
@@ -71,11 +71,12 @@ pub(super) async fn settle(
     let mut left = views_of(&plan, values).map_err(plain::running)?;
     let mut settled: BTreeMap<String, Arc<dyn TableProvider>> = BTreeMap::new();
     while let Some(name) = next(&left, &settled) {
-        let View { plan: view, schema, named_n, .. } = left.remove(&name).expect("it is there");
+        let View { plan: view, schema, is_worth_it, .. } = left.remove(&name).expect("it is there");
         let view = with_settled(view, &settled).map_err(plain::running)?;
-        let rows = match named_n {
-            1 => None,
-            _ => rows(state, &view, schema).await.map_err(plain::running)?,
+        let rows = if is_worth_it {
+            rows(state, &view, schema).await.map_err(plain::running)?
+        } else {
+            None
         };
         let provider: Arc<dyn TableProvider> = match rows {
             Some(rows) => Arc::new(rows),
@@ -93,8 +94,8 @@ pub(super) async fn settle(
 struct View {
     plan: LogicalPlan,
     schema: SchemaRef,
-    /// How often the statement and these views name it.
-    named_n: usize,
+    /// It is named more than once; or it is joined, for which the engine should know how many rows there are.
+    is_worth_it: bool,
     /// Those that it names itself.
     names: Vec<String>,
 }
@@ -105,17 +106,17 @@ fn views_of(
     values: &ParamValues,
 ) -> Result<BTreeMap<String, View>, DataFusionError> {
     let mut views: BTreeMap<String, View> = BTreeMap::new();
-    let mut unseen: Vec<(String, Kept, usize)> = named(plan)?;
-    while let Some((name, kept, n)) = unseen.pop() {
+    let mut unseen = named(plan)?;
+    while let Some((name, kept, is_worth_it)) = unseen.pop() {
         if let Some(view) = views.get_mut(&name) {
-            view.named_n += n;
+            view.is_worth_it = true;
             continue;
         }
         let plan = kept.plan.with_param_values(values.clone())?;
         let inner = named(&plan)?;
         let names = inner.iter().map(|(name, ..)| name.clone()).collect();
         unseen.extend(inner);
-        views.insert(name, View { plan, schema: kept.schema, named_n: n, names });
+        views.insert(name, View { plan, schema: kept.schema, is_worth_it, names });
     }
     Ok(views)
 }
@@ -146,19 +147,23 @@ fn with_settled(
     replaced.map(|replaced| replaced.data)
 }
 
-/// The kept views that a plan names itself, and how often.
-fn named(plan: &LogicalPlan) -> Result<Vec<(String, Kept, usize)>, DataFusionError> {
-    let mut found: BTreeMap<String, (Kept, usize)> = BTreeMap::new();
+/// The kept views that a plan names itself, and whether more than once or among joins.
+fn named(plan: &LogicalPlan) -> Result<Vec<(String, Kept, bool)>, DataFusionError> {
+    let mut found: BTreeMap<String, (Kept, bool)> = BTreeMap::new();
+    let joins = plan.exists(|node| Ok(matches!(node, LogicalPlan::Join(_))))?;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(kept) = kept(scan)
         {
             let name = scan.table_name.table().to_owned();
-            found.entry(name).or_insert((kept, 0)).1 += 1;
+            found
+                .entry(name)
+                .and_modify(|(_, is_worth_it)| *is_worth_it = true)
+                .or_insert((kept, joins));
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    Ok(found.into_iter().map(|(name, (kept, n))| (name, kept, n)).collect())
+    Ok(found.into_iter().map(|(name, (kept, is_worth_it))| (name, kept, is_worth_it)).collect())
 }
 
 fn kept(scan: &TableScan) -> Option<Kept> {
