@@ -1,9 +1,11 @@
 //! Opens the tables and views that a statement names, and no others, all in one snapshot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::datasource::ViewTable;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::Statement as Parsed;
@@ -34,7 +36,57 @@ pub(super) struct Opening<'a> {
 
 impl Opening<'_> {
     pub(super) async fn open(mut self, parsed: &Parsed) -> Result<(), Error> {
+        self.open_tables(parsed).await?;
         self.open_references(parsed, 0).await
+    }
+
+    /// Opens the tables that the statement stands on side by side: to read a log and understand it is work.
+    async fn open_tables(&mut self, parsed: &Parsed) -> Result<(), Error> {
+        let tables = self.tables(parsed)?;
+        if tables.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot().await?;
+        let open = |table: Table| {
+            let snapshot = Arc::clone(&snapshot);
+            (table, SpawnedTask::spawn(async move { snapshot.open(table).await }))
+        };
+        let opening: Vec<_> = tables.into_iter().map(open).collect();
+        for (table, task) in opening {
+            let provider = task
+                .join_unwind()
+                .await
+                .map_err(|error| plain::running(DataFusionError::ExecutionJoin(Box::new(error))))?;
+            self.schema.insert(table.name(), provider?);
+        }
+        Ok(())
+    }
+
+    /// The tables that a statement names, and those that its views say they use.
+    fn tables(&self, parsed: &Parsed) -> Result<BTreeSet<Table>, Error> {
+        let mut unseen = Vec::new();
+        for reference in references(self.state, parsed)? {
+            unseen.extend(self.lake_name(&reference)?);
+        }
+        let (mut seen, mut tables) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(name) = unseen.pop() {
+            if self.schema.is_opened(&name) || !seen.insert(name.clone()) {
+                continue;
+            }
+            if let Some(table) = table(&name) {
+                tables.insert(table);
+            } else if let Some(view) = self.library.view(&name) {
+                unseen.extend(view.header().uses.iter().cloned());
+            }
+        }
+        Ok(tables)
+    }
+
+    async fn snapshot(&mut self) -> Result<Arc<dyn Snapshot>, Error> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(Arc::clone(snapshot));
+        }
+        Ok(Arc::clone(self.snapshot.insert(self.source.snapshot().await?)))
     }
 
     async fn open_references(&mut self, parsed: &Parsed, depth: usize) -> Result<(), Error> {
@@ -72,12 +124,9 @@ impl Opening<'_> {
         if self.schema.is_opened(name) {
             return Ok(());
         }
-        if let Some(table) = Table::ALL.into_iter().find(|table| table.name() == name) {
-            let snapshot = match &self.snapshot {
-                Some(snapshot) => Arc::clone(snapshot),
-                None => Arc::clone(self.snapshot.insert(self.source.snapshot().await?)),
-            };
-            self.schema.insert(name, snapshot.open(table).await?);
+        if let Some(table) = table(name) {
+            let provider = self.snapshot().await?.open(table).await?;
+            self.schema.insert(name, provider);
         } else if let Some(view) = self.library.view(name) {
             if depth >= VIEW_DEPTH_MAX {
                 return Err(view.fault("uses", "it stands on itself".to_owned()));
@@ -99,6 +148,10 @@ impl Opening<'_> {
         }
         Ok(())
     }
+}
+
+fn table(name: &str) -> Option<Table> {
+    Table::ALL.into_iter().find(|table| table.name() == name)
 }
 
 /// The tables and views that a statement names; its own WITH queries are none.
