@@ -82,7 +82,10 @@ session_counts AS (
   GROUP BY s.session_no, s.stage_arn, s.session_id, s.participants_n, s.events_n
 ),
 session_events AS (
-  SELECT session_no, sum(events_n) AS told_n FROM told GROUP BY session_no
+  SELECT s.session_no, count(*) AS told_n
+  FROM events e
+  JOIN whole s USING (date, stage_arn, session_id)
+  GROUP BY s.session_no
 ),
 -- What each participant is asked; NULL where it is not asked.
 answered AS (

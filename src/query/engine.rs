@@ -99,7 +99,8 @@ impl Engine {
             .with_runtime_env(runtime)
             .with_default_features()
             .with_optimizer_rule(Arc::new(RunningWindows));
-        builder.scalar_functions().get_or_insert_default().extend(functions::all());
+        builder.scalar_functions().get_or_insert_default().extend(functions::scalars());
+        builder.aggregate_functions().get_or_insert_default().extend(functions::aggregates());
         let state = builder.build();
         let declared = Arc::new(Declarations::new(Arc::clone(&library)));
         Ok(Self {

@@ -1,4 +1,5 @@
-//! The functions of SQL that are our own: buckets of time, which SQL has no words for in a time zone.
+//! The functions of SQL that are our own: buckets of time, which SQL has no words for in a time zone, and what the engine
+//! lacks.
 
 use std::sync::Arc;
 
@@ -7,11 +8,12 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
-    Volatility,
+    AggregateUDF, ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    TypeSignature, Volatility,
 };
 
 use super::calendar::Calendar;
+use super::min_by::MinBy;
 
 /// A function of SQL that comes with the program.
 #[derive(Clone, Copy, Debug)]
@@ -22,40 +24,57 @@ pub struct Function {
     pub usage: &'static str,
     /// What it gives.
     pub help: &'static str,
+    /// Whether `DuckDB` and Spark have it too.
+    pub(super) is_common: bool,
 }
 
 /// All of them.
-pub const FUNCTIONS: [Function; 2] = [
+pub const FUNCTIONS: [Function; 3] = [
     Function {
         name: BUCKET_START,
         usage: "bucket_start(time, width, zone)",
         help: "The start of the bucket that holds a time. The width is a text: `15m`, `6h`, `1d`, `1w`, `1mo`. The zone is NULL for UTC, \
                `Europe/Berlin` or `+05:30`: in it days, weeks and months begin at midnight, and a day may have 23 or 25 hours. \
                Weeks begin on Monday. NULL where time or width is.",
+        is_common: false,
     },
     Function {
         name: BUCKETS,
         usage: "buckets(from, until, width, zone)",
         help: "The buckets that hold any of the time from one moment until another, without that one: a list of structs \
                with `start` and `end`, for `unnest`. Width and zone are those of `bucket_start`.",
+        is_common: false,
+    },
+    Function {
+        name: MIN_BY,
+        usage: "min_by(text, time)",
+        help: "An aggregate: the text beside the least time; of several the least text. Rows where either is NULL do not \
+               count.",
+        is_common: true,
     },
 ];
 
 const BUCKET_START: &str = "bucket_start";
 const BUCKETS: &str = "buckets";
+pub(super) const MIN_BY: &str = "min_by";
 
 /// More buckets than this in one span are a mistake.
 const BUCKETS_MAX: usize = 1_000_000;
 
-/// The functions for the engine.
-pub(super) fn all() -> [Arc<ScalarUDF>; 2] {
+/// Those of them that aggregate, for the engine.
+pub(super) fn aggregates() -> [Arc<AggregateUDF>; 1] {
+    [Arc::new(AggregateUDF::new_from_impl(MinBy::new()))]
+}
+
+/// The others.
+pub(super) fn scalars() -> [Arc<ScalarUDF>; 2] {
     [
         Arc::new(ScalarUDF::new_from_impl(BucketStart { signature: signature(1) })),
         Arc::new(ScalarUDF::new_from_impl(Buckets { signature: signature(2) })),
     ]
 }
 
-fn time_type() -> DataType {
+pub(super) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 

@@ -37,7 +37,7 @@ impl Library {
             describe(&mut page, view.header());
         }
         section(&mut page, 2, "Functions");
-        line(&mut page, "What SQL has no words for. They are there for your own SQL too.\n");
+        line(&mut page, "What SQL or the engine lacks. They are there for your own SQL too.\n");
         for function in FUNCTIONS {
             line(&mut page, &format!("- `{}`: {}", function.usage, function.help));
         }

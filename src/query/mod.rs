@@ -23,6 +23,7 @@ mod lake_source;
 mod lexing;
 mod library;
 mod markdown;
+mod min_by;
 mod opening;
 mod options;
 mod plain;

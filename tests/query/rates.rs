@@ -239,3 +239,44 @@ async fn a_session_has_the_worst_label_that_holds() {
     ];
     assert_eq!(found, expected);
 }
+
+#[tokio::test]
+async fn who_tried_is_who_started_first_and_a_replica_by_the_listing_as_well() {
+    let named = |user: &str| json!({"user_id": user});
+    let lake = alpha()
+        .participant("alpha", "st-1", "moved", named("late-name"))
+        .event(p("moved"), "10:00:00", "PUBLISH_ERROR", code("QUOTA_EXCEEDED"))
+        .interval(p("moved"), "PUBLISH", ["10:20:00", "10:30:00"], named("second"))
+        .interval(p("moved"), "PUBLISH", ["10:10:00", "10:15:00"], named("first"))
+        .participant("alpha", "st-1", "nobody", named("late-name"))
+        .interval(p("nobody"), "PUBLISH", ["10:10:00", "10:15:00"], json!({}))
+        .participant("alpha", "st-1", "shut", named("ann"))
+        .event(p("shut"), "10:00:00", "JOIN_ERROR", code("QUOTA_EXCEEDED"))
+        .event(p("unlisted"), "10:00:00", "JOIN_ERROR", code("QUOTA_EXCEEDED"))
+        .participant("alpha", "st-1", "copy", json!({"replication_type": "REPLICA"}))
+        .event(p("copy"), "10:00:00", "PUBLISH_ERROR", code("QUOTA_EXCEEDED"))
+        .interval(p("copy"), "PUBLISH", ["10:10:00", "10:15:00"], json!({"replica": true}))
+        // Watching is nothing that a replica does.
+        .event(p("copy"), "10:00:00", "SUBSCRIBE_ERROR", code("PUBLISHER_NOT_FOUND"));
+    let text = "SELECT participant_id AS id, action, person, is_replica AS replica, starts_n AS starts, failures_n AS failures \
+                FROM attempts ORDER BY id, action";
+    let found = sql(&engine_over(lake.into_source()), text, &[]).await.unwrap();
+    let row = |id: &str,
+               action: &str,
+               person: &str,
+               replica: bool,
+               [starts, failures]: [i64; 2]| {
+        json!({"id": id, "action": action, "person": person, "replica": replica, "starts": starts, "failures": failures})
+    };
+    assert_eq!(
+        found,
+        [
+            row("copy", "publish", "copy", true, [1, 1]),
+            row("copy", "subscribe", "copy", false, [0, 1]),
+            row("moved", "publish", "first", false, [2, 1]),
+            row("nobody", "publish", "nobody", false, [1, 0]),
+            row("shut", "join", "ann", false, [0, 1]),
+            row("unlisted", "join", "unlisted", false, [0, 1]),
+        ]
+    );
+}

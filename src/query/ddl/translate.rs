@@ -190,7 +190,7 @@ impl Translation<'_> {
 
     fn function(&self, function: &Function) -> Result<Option<Expr>, String> {
         let name = function.name.to_string();
-        if FUNCTIONS.iter().any(|own| own.name == name) {
+        if FUNCTIONS.iter().any(|own| own.name == name && !own.is_common) {
             return Err(format!("it calls `{name}`, which only ivsight has"));
         }
         let FunctionArguments::List(list) = &function.args else { return Ok(None) };
