@@ -135,6 +135,20 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+impl Command {
+    /// Fills the lake or keeps it in order: a scheduler's work, beside whatever else a machine does.
+    pub(crate) fn is_upkeep(&self) -> bool {
+        matches!(
+            self,
+            Self::Collect(_)
+                | Self::Verify(_)
+                | Self::Compact(_)
+                | Self::Rebuild(_)
+                | Self::Prune(_)
+        )
+    }
+}
+
 /// How the service is reached
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Service {

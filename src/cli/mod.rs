@@ -13,6 +13,7 @@ mod error;
 mod lake;
 mod log;
 mod man;
+mod memory;
 mod output;
 mod progress;
 mod prompt;
@@ -86,7 +87,12 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if arguments.command.is_upkeep() {
+        memory::give_back_at_once();
+        builder.on_thread_start(memory::share_pool);
+    }
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Failure::new("cannot start the runtime").because(error))?;
