@@ -15,6 +15,7 @@ use super::ledger::Ledger;
 use super::plan::Known;
 use super::progress::Progress;
 use super::replicas::ReplicaCache;
+use super::room::Room;
 use super::session::ActiveSession;
 use super::settings::{Range, Settings};
 use super::writer::ToWriter;
@@ -74,6 +75,7 @@ pub(super) struct Parts {
     pub(super) settings: Arc<Settings>,
     /// None in a dry run, which writes nothing and may look on while another run works.
     pub(super) staging: Option<SharedStaging>,
+    pub(super) room: Room,
     pub(super) known: Arc<KnownSessions>,
     pub(super) stages: BTreeMap<StageArn, StageRow>,
     pub(super) writer: mpsc::Sender<ToWriter>,
@@ -122,6 +124,10 @@ impl Crawl {
     /// Where what is fetched goes, unless nothing is.
     pub(super) fn staging_if_any(&self) -> Option<&SharedStaging> {
         self.parts.staging.as_ref()
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.parts.room
     }
 
     pub(super) fn known_sessions(&self) -> &KnownSessions {

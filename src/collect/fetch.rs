@@ -113,6 +113,7 @@ impl Crawl {
         let as_of = self.client().now();
         let mut participants = Vec::new();
         let mut seen = HashSet::new();
+        let mut room = None;
         let mut pages = self.client().participants(&session.row.key);
         while let Some(page) = pages.next().await? {
             let key = &session.row.key;
@@ -133,6 +134,9 @@ impl Crawl {
                 self.queue_pieces(session, self.settings().details, &new);
             }
             participants.extend(new);
+            if room.is_none() {
+                room = self.room().take(participants.len()).await;
+            }
         }
         if participants.is_empty() {
             return Err(Miss::Empty("the service shows no participants of this session"));
@@ -167,6 +171,7 @@ impl Crawl {
             self.staging().remove(vec![key.clone()]).await?;
             return Ok(false);
         }
+        let _room = self.room().take(listing.participants_n).await;
         let mut view = self.staging().view(key).map_err(LakeError::from)?;
         let participants = view.as_mut().map(SessionView::listing).transpose();
         let participants = participants.map_err(LakeError::from)?.flatten().unwrap_or_default();

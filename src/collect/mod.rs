@@ -21,6 +21,7 @@ pub mod plan;
 pub mod progress;
 mod recover;
 mod replicas;
+mod room;
 mod run;
 pub mod sample;
 mod session;

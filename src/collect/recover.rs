@@ -36,7 +36,7 @@ pub(super) async fn recover(
             Err(LakeError::Lock(LockError::Held { .. }) | LakeError::Mixed { .. }) => continue,
             Err(error) => return Err(error),
         };
-        let target = Target { held };
+        let target = Target::new(held);
         let recovered = recover_scope(&target, run_id, now).await;
         target.held.release().await;
         published.insert(scope, recovered?);

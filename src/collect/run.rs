@@ -138,7 +138,7 @@ async fn collect_scope(
     request.settings.filter.range(started_at)?;
     let is_dry = request.settings.dry_run;
     let held = if is_dry { None } else { Some(take_scope(request, scope).await?) };
-    let target = held.clone().map(|held| Target { held });
+    let target = held.clone().map(Target::new);
     // What a run holds is kept apart from the tasks that wait for it.
     let collecting = collect_held(request, scope, source, recovered, target, started_at);
     let outcome = Box::pin(collecting).await;
@@ -165,6 +165,7 @@ async fn collect_held(
         scope: scope.clone(),
         settings: Arc::clone(&request.settings),
         staging: opened.target.as_ref().map(|target| target.held.staging.clone()),
+        room: opened.target.as_ref().map(|target| target.room.clone()).unwrap_or_default(),
         known: Arc::clone(&opened.known),
         stages: std::mem::take(&mut opened.stages),
         writer: tell,
@@ -193,7 +194,7 @@ async fn collect_held(
     }
     let plan = request.settings.dry_run.then_some(ledger.plan);
     let mut summary = summarise(request, scope, &end, ledger, published);
-    if let Some(Target { held }) = &opened.target
+    if let Some(Target { held, .. }) = &opened.target
         && end.error.is_none()
     {
         let row = run_row(request, &summary, started_at, began);
@@ -218,7 +219,7 @@ async fn open_scope(
     started_at: Timestamp,
 ) -> Result<OpenScope, LakeError> {
     let lake = &request.lake;
-    if let Some(Target { held }) = &target {
+    if let Some(Target { held, .. }) = &target {
         let run_id = request.settings.run_id.clone();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Running { run_id, started_at, version }.begin(held).await?;

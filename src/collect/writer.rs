@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::known::KnownSessions;
+use super::room::Room;
 use super::stages::listed_row;
 use crate::clock::SharedClock;
 use crate::lake::batch::{SessionRow, StageRow};
@@ -40,9 +41,14 @@ pub(super) enum ToWriter {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) held: Held,
+    pub(super) room: Room,
 }
 
 impl Target {
+    pub(super) fn new(held: Held) -> Self {
+        Self { held, room: Room::default() }
+    }
+
     /// Flushes what was fetched, for as long as it is polled, whatever the writer is at.
     ///
     /// # Errors
@@ -119,6 +125,8 @@ impl Target {
     /// which calls go on.
     pub(super) async fn publish(&self, rows: Vec<SessionRow>) -> Result<Published, LakeError> {
         self.held.staging.flush().await?;
+        let participants_n = rows.iter().filter_map(|row| row.participants_n).max().unwrap_or(0);
+        let _room = self.room.take(usize::try_from(participants_n).unwrap_or(0)).await;
         let held = self.held.clone();
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || runtime.block_on(publish::publish(&held, rows)))
