@@ -33,8 +33,10 @@ WITH kinds (kind, severity) AS (
     ('quarantined', 'error'), ('negative_clamped', 'error'), ('unknown_enum', 'warning'), ('untimed', 'error'),
     ('nameless', 'error')
 ),
+-- Numbers, since millions of rows are paired by them: what stops is 1 to 4, and 7 is a name that nobody knows.
 spans AS (
-  SELECT s.session_no, i.participant_id, i.kind, i.start_time, i.end_time, i.end_reason, i.anomalies,
+  SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.end_reason,
+    CASE i.kind WHEN 'PRESENCE' THEN 1 WHEN 'PUBLISH' THEN 2 WHEN 'SUBSCRIBE' THEN 3 WHEN 'REPLICATION' THEN 4 END AS kind_no,
     coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
@@ -42,23 +44,17 @@ spans AS (
 -- Stops, and what is told in a way that no event should be.
 told AS (
   SELECT s.session_no, e.participant_id, e.event_time, e.name IS NULL AS is_nameless,
-    CASE
-      WHEN e.event_time IS NULL THEN NULL
-      WHEN e.name = 'LEFT' THEN 'PRESENCE'
-      WHEN e.name = 'PUBLISH_STOPPED' THEN 'PUBLISH'
-      WHEN e.name = 'SUBSCRIBE_STOPPED' THEN 'SUBSCRIBE'
-      WHEN e.name = 'REPLICATION_STOPPED' AND e.destination_stage_arn IS DISTINCT FROM e.stage_arn THEN 'REPLICATION'
-    END AS kind,
+    CASE e.name WHEN 'LEFT' THEN 1 WHEN 'PUBLISH_STOPPED' THEN 2 WHEN 'SUBSCRIBE_STOPPED' THEN 3 WHEN 'REPLICATION_STOPPED' THEN 4
+      WHEN 'REPLICATION_STARTED' THEN 5 WHEN 'JOINED' THEN 6 WHEN 'PUBLISH_STARTED' THEN 6 WHEN 'SUBSCRIBE_STARTED' THEN 6
+      WHEN 'PUBLISH_ERROR' THEN 6 WHEN 'SUBSCRIBE_ERROR' THEN 6 WHEN 'JOIN_ERROR' THEN 6 WHEN 'TOKEN_EXCHANGED' THEN 6
+      ELSE 7 END AS kind_no,
     CASE e.name WHEN 'SUBSCRIBE_STOPPED' THEN coalesce(e.remote_participant_id, '')
       WHEN 'REPLICATION_STOPPED' THEN coalesce(e.destination_stage_arn, '') ELSE '' END AS counterpart,
-    coalesce(e.name = 'REPLICATION_STARTED' AND e.destination_stage_arn = e.stage_arn, false) AS to_itself,
-    coalesce(e.name NOT IN ('JOINED', 'LEFT', 'PUBLISH_STARTED', 'PUBLISH_STOPPED', 'SUBSCRIBE_STARTED', 'SUBSCRIBE_STOPPED',
-      'PUBLISH_ERROR', 'SUBSCRIBE_ERROR', 'JOIN_ERROR', 'REPLICATION_STARTED', 'REPLICATION_STOPPED',
-      'TOKEN_EXCHANGED'), false)
-    OR coalesce(e.error_code NOT IN ('INSUFFICIENT_CAPABILITIES', 'QUOTA_EXCEEDED', 'PUBLISHER_NOT_FOUND', 'BITRATE_EXCEEDED',
+    coalesce(e.destination_stage_arn = e.stage_arn, false) AS to_itself,
+    coalesce(e.error_code NOT IN ('INSUFFICIENT_CAPABILITIES', 'QUOTA_EXCEEDED', 'PUBLISHER_NOT_FOUND', 'BITRATE_EXCEEDED',
       'RESOLUTION_EXCEEDED', 'STREAM_DURATION_EXCEEDED', 'INVALID_AUDIO_CODEC', 'INVALID_VIDEO_CODEC',
       'B_FRAME_PRESENT', 'INVALID_INPUT', 'INVALID_PROTOCOL', 'INVALID_STREAM_KEY', 'REUSE_OF_STREAM_KEY',
-      'INTERNAL_SERVER_EXCEPTION'), false) AS is_unknown
+      'INTERNAL_SERVER_EXCEPTION'), false) AS has_unknown_code
   FROM events e
   JOIN selected_sessions s USING (date, stage_arn, session_id)
   -- The others tell of a start or an exchange, and nothing odd.
@@ -73,34 +69,36 @@ loose AS (
   FROM told p
   LEFT ANTI JOIN spans i
     ON i.session_no = p.session_no AND i.participant_id = p.participant_id
-    AND i.kind = CASE WHEN NOT p.is_unknown THEN p.kind END
+    AND i.kind_no = CASE WHEN NOT p.has_unknown_code THEN p.kind_no END
     AND i.counterpart = p.counterpart AND i.end_time = p.event_time
 ),
 judged AS (
-  SELECT p.number, p.session_no, p.participant_id, p.event_time, p.kind, p.is_nameless, p.to_itself, p.is_unknown,
-    bool_or(i.kind IS NOT NULL AND p.event_time <= i.end_time) AS paired,
-    bool_or(i.kind IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
+  SELECT p.number, p.session_no, p.participant_id, p.event_time, p.kind_no, p.is_nameless, p.to_itself, p.has_unknown_code,
+    bool_or(i.kind_no IS NOT NULL AND p.event_time <= i.end_time) AS paired,
+    bool_or(i.kind_no IS NOT NULL AND i.end_reason IN ('LEFT', 'REMOTE_GONE')) AS late
   FROM loose p
   LEFT JOIN spans i
     ON i.session_no = p.session_no AND i.participant_id = p.participant_id
-    AND i.kind = p.kind AND i.counterpart = p.counterpart
+    AND i.kind_no = p.kind_no AND i.counterpart = p.counterpart
     AND i.start_time <= p.event_time AND p.event_time <= i.end_time + INTERVAL '5 seconds'
-  GROUP BY p.number, p.session_no, p.participant_id, p.event_time, p.kind, p.is_nameless, p.to_itself, p.is_unknown
+  GROUP BY p.number, p.session_no, p.participant_id, p.event_time, p.kind_no, p.is_nameless, p.to_itself, p.has_unknown_code
 ),
 found AS (
   SELECT unnest(CASE
-      WHEN end_reason = 'OPEN' AND end_time - start_time > arrow_cast(CAST($max_open * 1e6 AS BIGINT), 'Duration(Microsecond)')
-      THEN array_append(anomalies, 'quarantined') ELSE anomalies
+      WHEN i.end_reason = 'OPEN' AND i.end_time - i.start_time > arrow_cast(CAST($max_open * 1e6 AS BIGINT), 'Duration(Microsecond)')
+      THEN array_append(i.anomalies, 'quarantined') ELSE i.anomalies
     END) AS kind,
-    session_no, participant_id, start_time AS at, CAST(end_time - start_time AS BIGINT) / 1e6 / 3600 AS hours
-  FROM spans
+    s.session_no, i.participant_id, i.start_time AS at, CAST(i.end_time - i.start_time AS BIGINT) / 1e6 / 3600 AS hours
+  FROM intervals i
+  JOIN selected_sessions s USING (date, stage_arn, session_id)
+  WHERE i.end_reason = 'OPEN' OR cardinality(i.anomalies) > 0
   UNION ALL
   SELECT unnest(make_array(
-      CASE WHEN kind IS NULL OR paired THEN NULL WHEN late THEN 'late_stop' ELSE 'orphan_stop' END,
-      CASE WHEN to_itself THEN 'repl_self' END,
+      CASE WHEN kind_no > 4 OR to_itself OR event_time IS NULL OR paired THEN NULL WHEN late THEN 'late_stop' ELSE 'orphan_stop' END,
+      CASE WHEN kind_no = 5 AND to_itself THEN 'repl_self' END,
       CASE WHEN event_time IS NULL THEN 'untimed' END,
       CASE WHEN is_nameless THEN 'nameless' END,
-      CASE WHEN is_unknown THEN 'unknown_enum' END
+      CASE WHEN has_unknown_code OR kind_no = 7 AND NOT is_nameless THEN 'unknown_enum' END
     )) AS kind,
     session_no, participant_id, event_time AS at, CAST(NULL AS DOUBLE) AS hours
   FROM judged

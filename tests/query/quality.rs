@@ -79,7 +79,7 @@ async fn alarms(lake: Lake, name: &str, given: &[(&str, &str)]) -> bool {
 }
 
 /// A stop after the LEFT, a stop out of nowhere, a name that is newer than we are, an event without a time, and a replication
-/// to the stage itself.
+/// to the stage itself, whose stop is nothing odd.
 fn odd() -> Lake {
     alpha()
         .interval(
@@ -98,6 +98,12 @@ fn odd() -> Lake {
             p("b"),
             "10:20:00",
             "REPLICATION_STARTED",
+            json!({"destination_stage_arn": lakes::arn("alpha")}),
+        )
+        .event(
+            p("b"),
+            "10:20:00",
+            "REPLICATION_STOPPED",
             json!({"destination_stage_arn": lakes::arn("alpha")}),
         )
         .counted()
