@@ -27,6 +27,9 @@ use super::partition::Partition;
 use super::place::Place;
 use super::tables::{SCHEMA_VERSION, Table};
 
+/// The folder of a table that holds its log.
+const LOG: &str = "_delta_log";
+
 /// The property of a table that names the version of its schema.
 const SCHEMA_PROPERTY: &str = "ivsight.schema";
 
@@ -68,7 +71,7 @@ impl Tables {
     /// # Errors
     /// Where the bucket can't be listed.
     pub async fn exists(&self, table: Table) -> Result<bool, LakeError> {
-        let log = format!("{}/_delta_log", table.name());
+        let log = format!("{}/{LOG}", table.name());
         let names = match &self.place {
             Place::Folder(lake) => {
                 let Ok(entries) = std::fs::read_dir(lake.join(log)) else { return Ok(false) };
@@ -82,6 +85,23 @@ impl Tables {
             name.starts_with(|c: char| c.is_ascii_digit())
                 && matches!(extension, Some("json" | "parquet"))
         }))
+    }
+
+    /// Whether a folder has more of the table than a log, which may have been begun and not be whole. In a bucket a log is
+    /// there or not.
+    ///
+    /// # Errors
+    /// Where the folder can't be read.
+    pub fn holds_files(&self, table: Table) -> Result<bool, LakeError> {
+        let Place::Folder(lake) = &self.place else { return Ok(false) };
+        let path = lake.join(table.name());
+        match std::fs::read_dir(&path) {
+            Ok(mut entries) => {
+                Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOG)))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(LakeError::Io { action: "read", path, source }),
+        }
     }
 
     /// Opens a table at its newest version, or at the one that is asked for.
@@ -101,7 +121,7 @@ impl Tables {
     /// Makes a table, unless it is there already.
     ///
     /// # Errors
-    /// Where the folder can't be written.
+    /// Where the folder can't be written, or holds a table that lost its log.
     pub async fn create(
         &self,
         table: Table,
@@ -109,6 +129,10 @@ impl Tables {
     ) -> Result<(), LakeError> {
         if self.exists(table).await? {
             return Ok(());
+        }
+        if self.holds_files(table)? {
+            // It lost its log, as this says: an empty one would hide what is there.
+            self.open(table, None).await?;
         }
         let empty =
             self.builder(table)?.build().map_err(|source| LakeError::open(table, source))?;

@@ -90,6 +90,27 @@ fn a_lake_that_can_be_none_fails_with_the_next_step() {
     bed.ivsight(&["query", "select 1 as one", "--lake", "nowhere"]).exits(0);
 }
 
+/// A run that was killed before the first commit of `sessions` leaves no lake, and no damage; a lake that lost its log does.
+#[test]
+fn a_lake_that_was_only_begun_is_none_and_one_without_its_log_is_damaged() {
+    let bed = TestBed::few();
+    let log = bed.lake_path().join("sessions/_delta_log");
+    fs::create_dir_all(&log).unwrap();
+    fs::write(log.join("_commit_0.json.tmp"), "{").unwrap();
+    for args in [&["query", "select * from sessions"][..], &["verify"], &["status"]] {
+        bed.ivsight(&[args, &["--lake", "lake"]].concat()).exits(1).says(&["there is no lake at"]);
+    }
+    bed.collect(&[]).exits(0);
+    bed.ivsight(&["verify", "--lake", "lake"]).exits(0);
+    fs::remove_dir_all(&log).unwrap();
+    fs::create_dir(&log).unwrap();
+    bed.ivsight(&["query", "select * from sessions", "--lake", "lake"])
+        .exits(1)
+        .says(&["cannot open table `sessions`", "restore the file from a backup"]);
+    // An empty table in its place would hide what there is.
+    bed.collect(&[]).exits(1).says(&["cannot open table `sessions`"]);
+}
+
 #[test]
 fn without_credentials_or_region_nothing_is_asked() {
     let bed = bare();

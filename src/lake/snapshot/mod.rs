@@ -3,7 +3,6 @@
 
 mod scan;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -32,10 +31,9 @@ impl Snapshot {
     /// Where there is no lake.
     pub async fn of(place: &Place) -> Result<Self, LakeError> {
         let tables = Tables::new(place);
-        let is_there = match place {
-            Place::Folder(path) => is_folder(&path.join(Table::Sessions.name()))?,
-            Place::Bucket(_) => tables.exists(Table::Sessions).await?,
-        };
+        let is_there = tables.exists(Table::Sessions).await?
+            // Without its log it can't be opened, which says more than that it is not there.
+            || tables.holds_files(Table::Sessions)?;
         if !is_there {
             return Err(LakeError::Missing { path: place.to_path() });
         }
@@ -90,13 +88,5 @@ impl Snapshot {
                 Ok((opened, versions))
             })
             .await
-    }
-}
-
-fn is_folder(path: &Path) -> Result<bool, LakeError> {
-    match std::fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.is_dir()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(LakeError::Io { action: "read", path: path.to_owned(), source }),
     }
 }
