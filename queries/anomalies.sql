@@ -33,7 +33,8 @@ WITH kinds (kind, severity) AS (
     ('quarantined', 'error'), ('negative_clamped', 'error'), ('unknown_enum', 'warning'), ('untimed', 'error'),
     ('nameless', 'error')
 ),
--- Numbers, since millions of rows are paired by them: what stops is 1 to 4, and 7 is a name that nobody knows.
+-- Numbers, since millions of rows are paired by them: what stops is 1 to 4, the start of a replication 5, what is of no
+-- kind 6, and what has a name that nobody knows, or none, 7.
 spans AS (
   SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.end_reason,
     CASE i.kind WHEN 'PRESENCE' THEN 1 WHEN 'PUBLISH' THEN 2 WHEN 'SUBSCRIBE' THEN 3 WHEN 'REPLICATION' THEN 4 END AS kind_no,

@@ -12,12 +12,10 @@ const LARGE: usize = 5_000;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Room(Arc<Mutex<()>>);
 
-/// The room that a large listing has until this is dropped.
-pub(super) type Taken = OwnedMutexGuard<()>;
-
 impl Room {
-    /// Waits until no other large listing is in memory. One that is not large needs no room.
-    pub(super) async fn take(&self, participants_n: usize) -> Option<Taken> {
+    /// Waits until no other large listing is in memory; the room is this one's until what it gets is dropped. One that is
+    /// not large needs none.
+    pub(super) async fn take(&self, participants_n: usize) -> Option<OwnedMutexGuard<()>> {
         if participants_n < LARGE {
             return None;
         }
