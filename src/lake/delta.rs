@@ -33,6 +33,11 @@ const LOG: &str = "_delta_log";
 /// The property of a table that names the version of its schema.
 const SCHEMA_PROPERTY: &str = "ivsight.schema";
 
+/// The property of a table that says after how many commits its log is summed up, and how many these are: who opens the
+/// table reads the commits since then one by one, each a request where it lies in a bucket.
+const CHECKPOINT_PROPERTY: &str = "delta.checkpointInterval";
+const COMMITS_UNTIL_CHECKPOINT: u32 = 10;
+
 /// Tables whose commits follow from what was read of them, and so are never put on top of another writer's: two commits
 /// that add the same row are no conflict to Delta, and neither is one to `sessions` that names outdated versions.
 const REWRITTEN: [Table; 2] = [Table::Sessions, Table::Stages];
@@ -142,7 +147,10 @@ impl Tables {
             .with_comment(table.doc())
             .with_columns(fields(table)?)
             .with_partition_columns(table.partition_names().iter().copied())
-            .with_configuration([(SCHEMA_PROPERTY, Some(SCHEMA_VERSION.to_string()))])
+            .with_configuration([
+                (SCHEMA_PROPERTY, Some(SCHEMA_VERSION.to_string())),
+                (CHECKPOINT_PROPERTY, Some(COMMITS_UNTIL_CHECKPOINT.to_string())),
+            ])
             .with_raise_if_key_not_exists(false)
             // Nobody makes a table that another has made meanwhile.
             .with_commit_properties(

@@ -103,6 +103,30 @@ fn our_reader_stands_on_the_versions_that_sessions_names() {
     assert_eq!(counted, format!("n\r\n{expected}\r\n"));
 }
 
+#[test]
+fn a_log_is_summed_up_every_ten_commits_so_that_readers_need_not_read_it_all() {
+    let bed = several_runs();
+    for _ in 0..8 {
+        bed.collect(&["--from", "2026-11-11", "--to", "2026-11-13", "--refetch"]).exits(0);
+    }
+    let count = ["SELECT count(*), (SELECT sum(events_n) FROM sessions) FROM events"];
+    let counted = bed.query(&count).exits(0).text();
+    for table in LakeFiles::DATA.into_iter().chain(["sessions"]) {
+        let newest = bed.lake().commits(table).last().unwrap().version;
+        let log = bed.lake_path().join(table).join("_delta_log");
+        let pointer = fs::read_to_string(log.join("_last_checkpoint")).unwrap();
+        let pointer: Value = serde_json::from_str(&pointer).unwrap();
+        let summed_up = pointer["version"].as_u64().unwrap();
+        assert!(newest - summed_up < 10, "{table}: {newest} commits, {pointer}");
+        // As a program does that takes old parts of a log away.
+        for version in 0..summed_up {
+            fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+        }
+    }
+    assert_eq!(bed.query(&count).exits(0).text(), counted);
+    bed.ivsight(&["verify", "--lake", &bed.lake_name()]).exits(0);
+}
+
 fn assert_each_session_lies_in_one_day(lake: &LakeFiles) {
     let day_of: BTreeMap<String, String> = lake
         .rows("sessions")
