@@ -106,3 +106,22 @@ fn a_view_comes_after_what_it_stands_on() {
         }
     }
 }
+
+#[test]
+fn a_query_is_written_in_types_that_the_other_engine_has() {
+    let library = Library::embedded();
+    let written = |dialect: Dialect, name: &str| {
+        let canned = library.queries().find(|it| it.header().name == name).unwrap();
+        dialect.query(canned, &library).unwrap()
+    };
+    for dialect in [Dialect::DuckDb, Dialect::Spark] {
+        let timeline = written(dialect, "timeline");
+        assert!(timeline.contains("CAST(NULL AS TIMESTAMP"), "{timeline}");
+        assert!(!timeline.contains("TIMESTAMP("), "{timeline}");
+    }
+    assert!(!written(Dialect::Spark, "timeline").contains("WITH TIME ZONE"));
+    // DuckDB sums whole numbers to wider ones than an interval takes.
+    let funnel = written(Dialect::DuckDb, "funnel");
+    assert!(funnel.contains("to_microseconds(CAST("), "{funnel}");
+    assert!(!funnel.split("to_microseconds(").skip(1).any(|it| !it.starts_with("CAST(")));
+}

@@ -10,7 +10,7 @@ use datafusion::sql::parser::Statement as Parsed;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArgumentClause, FunctionArguments, Ident, Interval, ObjectName,
-    Select, SelectItem, Subscript, UnaryOperator, Value, VisitMut, VisitorMut,
+    Select, SelectItem, Subscript, TimezoneInfo, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -98,14 +98,11 @@ impl Translation<'_> {
             Expr::Cast { expr, data_type, .. } if data_type.to_string() == "BIGINT" => {
                 self.microseconds(expr)
             }
-            // Spark's VARCHAR has a length.
-            Expr::Cast { kind, expr, data_type: DataType::Varchar(None), array, format }
-                if self.words == Words::Spark =>
-            {
-                Some(Expr::Cast {
+            Expr::Cast { kind, expr, data_type, array, format } => {
+                self.data_type(data_type).map(|data_type| Expr::Cast {
                     kind: kind.clone(),
                     expr: expr.clone(),
-                    data_type: DataType::String(None),
+                    data_type,
                     array: *array,
                     format: format.clone(),
                 })
@@ -125,6 +122,22 @@ impl Translation<'_> {
             Expr::Function(function) => self.function(function)?,
             _ => None,
         })
+    }
+
+    /// A type that the other engine calls otherwise.
+    fn data_type(&self, data_type: &DataType) -> Option<DataType> {
+        match (data_type, self.words) {
+            // Spark's VARCHAR has a length.
+            (DataType::Varchar(None), Words::Spark) => Some(DataType::String(None)),
+            // Microseconds are all that both have.
+            (DataType::Timestamp(Some(6), zone), Words::DuckDb) => {
+                Some(DataType::Timestamp(None, *zone))
+            }
+            (DataType::Timestamp(Some(6), _), Words::Spark) => {
+                Some(DataType::Timestamp(None, TimezoneInfo::None))
+            }
+            _ => None,
+        }
     }
 
     /// Names that are words of the other engine, or in quotation marks that mean a text there.
@@ -198,7 +211,8 @@ impl Translation<'_> {
         let text = match (name.as_str(), arguments.as_slice(), self.words) {
             ("arrow_cast", [value, kind], words) => {
                 match (words, kind.to_string().contains("Duration")) {
-                    (Words::DuckDb, true) => format!("to_microseconds({value})"),
+                    // A sum of whole numbers is wider there.
+                    (Words::DuckDb, true) => format!("to_microseconds(CAST({value} AS BIGINT))"),
                     (Words::DuckDb, false) => format!("make_timestamptz({value})"),
                     (Words::Spark, true) => {
                         format!("make_dt_interval(0, 0, 0, CAST({value} / 1e6 AS DECIMAL(18, 6)))")
