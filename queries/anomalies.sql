@@ -36,10 +36,13 @@ WITH kinds (kind, severity) AS (
 -- Numbers, since millions of rows are paired by them: what stops is 1 to 4, the start of a replication 5, what is of no
 -- kind 6, and what has a name that nobody knows, or none, 7.
 spans AS (
-  SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.end_reason,
-    CASE i.kind WHEN 'PRESENCE' THEN 1 WHEN 'PUBLISH' THEN 2 WHEN 'SUBSCRIBE' THEN 3 WHEN 'REPLICATION' THEN 4 END AS kind_no,
-    coalesce(i.remote_participant_id, i.destination_stage_arn, '') AS counterpart
-  FROM intervals i
+  SELECT s.session_no, i.participant_id, i.start_time, i.end_time, i.end_reason, i.kind_no, i.counterpart
+  FROM (
+    SELECT date, stage_arn, session_id, participant_id, start_time, end_time, end_reason,
+      CASE kind WHEN 'PRESENCE' THEN 1 WHEN 'PUBLISH' THEN 2 WHEN 'SUBSCRIBE' THEN 3 WHEN 'REPLICATION' THEN 4 END AS kind_no,
+      coalesce(remote_participant_id, destination_stage_arn, '') AS counterpart
+    FROM intervals
+  ) i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
 ),
 -- Stops, and what is told in a way that no event should be.
@@ -92,7 +95,7 @@ found AS (
     s.session_no, i.participant_id, i.start_time AS at, CAST(i.end_time - i.start_time AS BIGINT) / 1e6 / 3600 AS hours
   FROM intervals i
   JOIN selected_sessions s USING (date, stage_arn, session_id)
-  WHERE i.end_reason = 'OPEN' OR cardinality(i.anomalies) > 0
+  WHERE i.end_reason = 'OPEN' OR i.anomalies <> make_array()
   UNION ALL
   SELECT unnest(make_array(
       CASE WHEN kind_no > 4 OR to_itself OR event_time IS NULL OR paired THEN NULL WHEN late THEN 'late_stop' ELSE 'orphan_stop' END,

@@ -25,7 +25,7 @@
 -- chart = { kind = "bar", x = "field", y = "null_rate" }
 
 WITH people AS (
-  SELECT p.*, s.session_no, coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
+  SELECT p.*, s.session_no, CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(d.dimension, '(unknown)') END AS dimension
   FROM participants p
   JOIN selected_sessions s USING (date, stage_arn, session_id)
   LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
@@ -39,7 +39,7 @@ told AS (
   GROUP BY s.session_no, e.participant_id, e.event_time
 ),
 told_by AS (
-  SELECT CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END AS dimension,
+  SELECT CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END AS dimension,
     make_array(coalesce(sum(t.n), 0), sum(CASE WHEN t.event_time IS NOT NULL THEN t.n ELSE 0 END),
       sum(CASE WHEN t.event_time IS NOT NULL THEN t.n ELSE 0 END), coalesce(sum(t.n), 0)) AS ns,
     make_array(
@@ -51,7 +51,7 @@ told_by AS (
   FROM told t
   LEFT JOIN (SELECT * FROM people WHERE $by <> 'none') p
     ON p.session_no = t.session_no AND p.participant_id = t.participant_id
-  GROUP BY CASE $by WHEN 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END
+  GROUP BY CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(p.dimension, '(unknown)') END
 ),
 people_by AS (
   SELECT dimension,

@@ -57,7 +57,7 @@ WITH by_participant AS (
 tried AS (
   SELECT a.*,
     bucket_start(a.first_attempt, $bucket, $tz) AS bucket,
-    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
+    CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(d.dimension, '(unknown)') END AS dimension
   FROM by_participant a
   LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE a.attempts_n > 0

@@ -139,7 +139,7 @@ people AS (
 ),
 placed AS (
   SELECT m.*, CASE WHEN m.publishes THEN 'publisher' ELSE 'viewer' END AS role,
-    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
+    CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(d.dimension, '(unknown)') END AS dimension
   FROM people m
   LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE ($replicas = 'include' OR m.is_replica = ($replicas = 'only'))

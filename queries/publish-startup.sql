@@ -42,7 +42,7 @@
 WITH placed AS (
   SELECT c.outcome, c.startup_s,
     bucket_start(c.joined_at, $bucket, $tz) AS bucket,
-    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
+    CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(d.dimension, '(unknown)') END AS dimension
   FROM startups c
   LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
   WHERE $replicas = 'include' OR c.is_replica = ($replicas = 'only')

@@ -36,7 +36,7 @@
 WITH placed AS (
   SELECT u.remote_is_replica, u.latency_s, u.clock_negative,
     bucket_start(u.start_time, $bucket, $tz) AS bucket,
-    coalesce(d.dimension, CASE $by WHEN 'none' THEN 'all' ELSE '(unknown)' END) AS dimension
+    CASE WHEN $by = 'none' THEN 'all' ELSE coalesce(d.dimension, '(unknown)') END AS dimension
   FROM subscribe_startups u
   LEFT JOIN (SELECT * FROM dimensions WHERE $by <> 'none') d USING (session_no, participant_id)
 ),
