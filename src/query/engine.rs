@@ -28,6 +28,7 @@ use super::library::{Canned, Library};
 use super::opening::{Opening, VIEW_DEPTH_MAX, references};
 use super::options::{Options, session_config};
 use super::reading::Reading;
+use super::run_join::by_runs;
 use super::running::RunningWindows;
 use super::source::Source;
 use super::statement::{Placeholders, Script, Statement};
@@ -447,7 +448,7 @@ impl Engine {
         let schema = Arc::clone(frame.schema().inner());
         let task = Arc::new(frame.task_ctx());
         let plan = frame.create_physical_plan().await.map_err(plain::running)?;
-        let plan = yielding(plan).map_err(plain::running)?;
+        let plan = by_runs(plan).and_then(yielding).map_err(plain::running)?;
         let reading = Some(Reading::new(Arc::clone(&plan)));
         let stream = execute_stream(plan, task).map_err(plain::running)?;
         let batches = stream.map(|batch| batch.map_err(plain::running)).boxed();

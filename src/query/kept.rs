@@ -19,6 +19,7 @@ use futures::StreamExt;
 
 use super::error::Error;
 use super::plain;
+use super::run_join::by_runs;
 use super::yielding::yielding;
 
 /// Bytes that the rows of one view may take; a larger one is read wherever it is named.
@@ -180,7 +181,7 @@ async fn rows(
         MemoryLimit::Finite(bytes) => BYTES_MAX.min(bytes / PART_MAX),
         MemoryLimit::Infinite | MemoryLimit::Unknown => BYTES_MAX,
     };
-    let plan = yielding(state.create_physical_plan(view).await?)?;
+    let plan = yielding(by_runs(state.create_physical_plan(view).await?)?)?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let (mut batches, mut bytes) = (Vec::new(), 0);
     while let Some(batch) = stream.next().await.transpose()? {

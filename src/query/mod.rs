@@ -31,6 +31,7 @@ mod rates;
 mod reading;
 #[cfg(test)]
 mod robustness;
+mod run_join;
 mod running;
 mod source;
 mod statement;

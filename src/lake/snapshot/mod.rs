@@ -11,6 +11,7 @@ use deltalake_core::delta_datafusion::{DeltaScanConfig, DeltaScanNext};
 use tokio::sync::OnceCell;
 
 use self::scan::Scan;
+pub use self::scan::with_views;
 use super::LakeError;
 use super::delta::Tables;
 use super::place::Place;

@@ -16,12 +16,16 @@ use datafusion::common::{ColumnStatistics, DFSchema, DataFusionError, ScalarValu
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfig, FileScanConfigBuilder, FileSource, ParquetSource,
+};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use deltalake_core::kernel::LogicalFileView;
@@ -209,6 +213,48 @@ impl TableProvider for Scan {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// A scan that reads columns of texts as views of what the file holds, which costs less where a text is many rows' and is
+/// looked at alone; `None` where it does more with these columns. They are given by their places in what comes out.
+#[must_use]
+pub fn with_views(scan: &DataSourceExec, places: &[usize]) -> Option<Arc<dyn ExecutionPlan>> {
+    let config = scan.data_source().downcast_ref::<FileScanConfig>()?;
+    let source = config.file_source().downcast_ref::<ParquetSource>()?;
+    let projection = source.projection()?;
+    let mut viewed = HashSet::new();
+    for (place, projected) in projection.as_ref().iter().enumerate() {
+        if places.contains(&place) {
+            viewed.insert(projected.expr.downcast_ref::<Column>()?.index());
+        }
+    }
+    let others = projection.as_ref().iter().enumerate().filter(|(it, _)| !places.contains(it));
+    let others = others.map(|(_, projected)| Arc::clone(&projected.expr)).chain(source.filter());
+    if others.flat_map(|it| collect_columns(&it)).any(|column| viewed.contains(&column.index())) {
+        return None;
+    }
+    let columns = config.file_source().table_schema();
+    let fields = columns.file_schema().fields().iter().enumerate();
+    let fields = fields.map(|(index, field)| {
+        if viewed.contains(&index) && field.data_type() == &DataType::Utf8 {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    let schema = TableSchema::builder(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+        .with_table_partition_cols(columns.table_partition_cols().to_vec())
+        .build();
+    let mut other = ParquetSource::new(schema)
+        .with_table_parquet_options(source.table_parquet_options().clone())
+        .with_parquet_file_reader_factory(Arc::clone(source.parquet_file_reader_factory()?))
+        .with_metadata_size_hint(FOOTER_BYTES);
+    if let Some(predicate) = source.filter() {
+        other = other.with_predicate(predicate);
+    }
+    let other = other.try_pushdown_projection(projection).ok()??;
+    let config = FileScanConfigBuilder::from(config.clone()).with_source(other).build();
+    Some(DataSourceExec::from_data_source(config))
 }
 
 fn partitioned_file(
