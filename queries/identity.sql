@@ -32,40 +32,36 @@
 WITH here AS (
   SELECT * FROM presence WHERE identified AND NOT is_replica AND NOT quarantined AND duration_s > 0
 ),
--- How many participants each is on a stage, and on how many stages at once.
 edges AS (
   SELECT person, stage_arn, CASE WHEN step = 1 THEN clip_start ELSE clip_end END AS at, step
   FROM (VALUES (1), (-1)) AS ends (step)
   CROSS JOIN here
 ),
-on_stage AS (
-  SELECT person, stage_arn, at, sum(step) AS step FROM edges GROUP BY person, stage_arn, at
-),
--- One after the other: each ends with nothing, so that the next begins at nothing. A partition for each would take
--- several times as long.
+-- How many participants each is on a stage, one stage after the other: each ends with nothing, so that the next begins at
+-- nothing. A partition for each would take several times as long. Of one moment what ends comes first, and lasts no time.
 on_stages AS (
-  SELECT person, stage_arn, at, step, sum(step) OVER (ORDER BY person, stage_arn, at ROWS UNBOUNDED PRECEDING) AS depth
-  FROM on_stage
+  SELECT person, stage_arn, at, step, sum(step) OVER own AS depth, lead(at) OVER own AS until_at
+  FROM edges
+  WINDOW own AS (ORDER BY person, stage_arn, at, step ROWS UNBOUNDED PRECEDING)
 ),
+-- Where there are several on one stage, and where a person comes to a stage or leaves it.
 moments AS (
-  SELECT signal, person, CASE signal WHEN 'shared' THEN stage_arn ELSE '' END AS place, at,
-    sum(CASE signal
-      WHEN 'shared' THEN step
-      ELSE CASE WHEN depth > 0 THEN 1 ELSE 0 END - CASE WHEN depth > step THEN 1 ELSE 0 END
-    END) AS step
+  SELECT signal, person, CASE signal WHEN 'shared' THEN stage_arn ELSE '' END AS place, at, until_at, depth, step
   FROM (VALUES ('shared'), ('stages_at_once')) AS signals (signal)
   CROSS JOIN on_stages
-  GROUP BY signal, person, CASE signal WHEN 'shared' THEN stage_arn ELSE '' END, at
+  WHERE CASE signal WHEN 'shared' THEN depth >= 2 ELSE depth = 0 OR (depth = 1 AND step = 1) END
 ),
+-- And on how many stages at once, likewise.
 depths AS (
-  SELECT signal, person, place, at, sum(step) OVER own AS depth, lead(at) OVER own AS until_at
+  SELECT signal, person, place, at, CASE signal WHEN 'shared' THEN depth ELSE sum(step) OVER own END AS depth,
+    CASE signal WHEN 'shared' THEN until_at ELSE lead(at) OVER own END AS until_at
   FROM moments
-  WINDOW own AS (PARTITION BY signal ORDER BY person, place, at ROWS UNBOUNDED PRECEDING)
+  WINDOW own AS (PARTITION BY signal ORDER BY person, place, at, step ROWS UNBOUNDED PRECEDING)
 ),
 marked AS (
   SELECT *, lag(until_at) OVER (PARTITION BY signal, person, place ORDER BY at) AS before_until
   FROM depths
-  WHERE depth >= 2
+  WHERE depth >= 2 AND until_at > at
 ),
 numbered AS (
   SELECT *, sum(CASE WHEN before_until IS NULL OR before_until < at THEN 1 ELSE 0 END) OVER (
@@ -79,20 +75,29 @@ overlaps AS (
   FROM numbered
   GROUP BY signal, person, place, island
 ),
+-- By the days that both have, so that not each of a person's stays meets each overlap; told on the first of these.
+overlap_days AS (
+  SELECT *, unnest(buckets(from_at, to_at, '1d', 'UTC')) AS day FROM overlaps
+),
+stay_days AS (
+  SELECT *, unnest(buckets(clip_start, clip_end, '1d', 'UTC')) AS day FROM here
+),
 involved AS (
   SELECT CASE WHEN o.signal = 'shared' AND o.overlap_s <= $ghost THEN 'ghost' ELSE o.signal END AS signal, o.person,
     o.place, o.island, o.from_at, o.overlap_s, i.stage_arn, i.session_id, i.participant_id
-  FROM overlaps o
-  JOIN here i ON i.person = o.person AND i.clip_start < o.to_at AND i.clip_end > o.from_at
-    AND (o.place = '' OR o.place = i.stage_arn)
+  FROM overlap_days o
+  JOIN stay_days i ON i.person = o.person AND i.day['start'] = o.day['start']
+    AND i.clip_start < o.to_at AND i.clip_end > o.from_at AND (o.place = '' OR o.place = i.stage_arn)
+    AND greatest(i.clip_start, o.from_at) >= o.day['start']
 ),
 counted AS (
-  SELECT *, row_number() OVER (PARTITION BY signal, person, place, island ORDER BY from_at) AS number FROM involved
+  SELECT *, lag(from_at) OVER (PARTITION BY signal, person, place, island ORDER BY from_at) IS NULL AS first_told
+  FROM involved
 ),
 overlapping AS (
-  SELECT signal, person, count(*) FILTER (WHERE number = 1) AS times_n,
+  SELECT signal, person, count(*) FILTER (WHERE first_told) AS times_n,
     count(DISTINCT stage_arn || ' ' || session_id || ' ' || participant_id) AS participants_n,
-    sum(overlap_s) FILTER (WHERE number = 1) AS overlap_s, count(DISTINCT stage_arn) AS stages_n,
+    sum(overlap_s) FILTER (WHERE first_told) AS overlap_s, count(DISTINCT stage_arn) AS stages_n,
     first_value(concat_ws(' ', CAST(from_at AS VARCHAR), stage_arn, session_id, participant_id)
       ORDER BY overlap_s DESC, from_at, stage_arn, session_id, participant_id) AS evidence
   FROM counted
@@ -102,6 +107,7 @@ listed AS (
   SELECT p.stage_arn, p.session_id, p.participant_id, p.isp_name, p.os_name
   FROM participants p
   JOIN selected_sessions s USING (date, stage_arn, session_id)
+  WHERE p.isp_name IS NOT NULL OR p.os_name IS NOT NULL
 ),
 days AS (
   SELECT i.person, unnest(buckets(i.clip_start, i.clip_end, '1d', $tz)) AS day,
@@ -116,11 +122,12 @@ each_field AS (
   FROM (VALUES ('many_isps'), ('many_systems')) AS fields (signal)
   CROSS JOIN days
 ),
+day_values AS (
+  SELECT DISTINCT signal, person, day, value FROM each_field WHERE value IS NOT NULL
+),
 by_day AS (
-  SELECT signal, person, day, count(DISTINCT value) AS values_n,
-    array_to_string(array_agg(DISTINCT value ORDER BY value), ', ') AS told
-  FROM each_field
-  WHERE value IS NOT NULL
+  SELECT signal, person, day, count(*) AS values_n, array_to_string(array_agg(value ORDER BY value), ', ') AS told
+  FROM day_values
   GROUP BY signal, person, day
 ),
 varied AS (

@@ -187,6 +187,38 @@ async fn signals_tell_ghosts_from_sharing_and_replicas_from_people() {
 }
 
 #[tokio::test]
+async fn an_overlap_is_one_across_midnights_and_hand_overs() {
+    let long =
+        |start: &str, end: &str| json!({"user_id": "eve", "start_time": start, "end_time": end});
+    let lake = alpha()
+        .interval(
+            p("e1"),
+            "PRESENCE",
+            ["09:00:00", "09:00:00"],
+            long("2026-11-18T22:00:00Z", "2026-11-20T09:10:00Z"),
+        )
+        .interval(
+            p("e2"),
+            "PRESENCE",
+            ["09:00:00", "09:00:00"],
+            long("2026-11-18T23:00:00Z", "2026-11-20T09:30:00Z"),
+        )
+        // The third comes in the moment in which the second leaves; the first stays.
+        .interval(p("f1"), "PRESENCE", ["10:00:00", "10:30:00"], user("fay"))
+        .interval(p("f2"), "PRESENCE", ["10:10:00", "10:20:00"], user("fay"))
+        .interval(p("f3"), "PRESENCE", ["10:20:00", "10:40:00"], user("fay"));
+    let columns = ["person", "signal", "times_n", "participants_n", "overlap_s"];
+    let found = report(lake, "identity", &[("max_open", "100h")], &columns).await;
+    assert_eq!(
+        found,
+        [
+            [json!("eve"), json!("shared"), json!(1), json!(2), json!(123_000.0)],
+            [json!("fay"), json!("shared"), json!(1), json!(3), json!(1200.0)],
+        ]
+    );
+}
+
+#[tokio::test]
 async fn evidence_names_place_and_time() {
     let found = report(doubles(), "identity", &[], &["signal", "evidence"]).await;
     let of = |signal: &str| {
