@@ -82,14 +82,15 @@ enum Output {
 }
 
 impl RunJoinExec {
-    /// What stands for a join; `None` where it stays. A join that tells the scan beneath it which files can be left out
-    /// stays.
+    /// What stands for a join; `None` where it stays: where it tells the scan beneath it which files can be left out, and
+    /// where others count on the order of its rows, which several sessions of one key would disturb here.
     fn instead_of(join: &HashJoinExec) -> Result<Option<Self>> {
         let is_plain = *join.join_type() == JoinType::Inner
             && *join.partition_mode() == PartitionMode::CollectLeft
             && join.null_equality() == NullEquality::NullEqualsNothing
             && join.filter().is_none()
             && join.fetch().is_none()
+            && join.properties().output_ordering().is_none()
             && join.dynamic_expressions_produced().is_empty();
         let Some(scanned) = Scanned::of(join.right()).filter(|_| is_plain) else { return Ok(None) };
         let (left, right) = (join.left().schema(), join.right().schema());
