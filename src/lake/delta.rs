@@ -92,13 +92,20 @@ impl Tables {
         }))
     }
 
-    /// Whether a folder has more of the table than a log, which may have been begun and not be whole. In a bucket a log is
-    /// there or not.
+    /// Whether there is more of the table than a log, which may have been begun and not be whole.
     ///
     /// # Errors
-    /// Where the folder can't be read.
-    pub fn holds_files(&self, table: Table) -> Result<bool, LakeError> {
-        let Place::Folder(lake) = &self.place else { return Ok(false) };
+    /// Where the folder or the bucket can't be read.
+    pub async fn holds_files(&self, table: Table) -> Result<bool, LakeError> {
+        let lake = match &self.place {
+            Place::Folder(lake) => lake,
+            Place::Bucket(bucket) => {
+                let (objects, folders) = bucket.names(&bucket.path(table.name())).await?;
+                // Consoles keep a folder by an object of no bytes.
+                let is_data = objects.iter().any(|name| name.ends_with(".parquet"));
+                return Ok(is_data || folders.iter().any(|name| name != LOG));
+            }
+        };
         let path = lake.join(table.name());
         match std::fs::read_dir(&path) {
             Ok(mut entries) => {
@@ -126,7 +133,7 @@ impl Tables {
     /// Makes a table, unless it is there already.
     ///
     /// # Errors
-    /// Where the folder can't be written, or holds a table that lost its log.
+    /// Where the place can't be written, or holds a table that lost its log.
     pub async fn create(
         &self,
         table: Table,
@@ -135,7 +142,7 @@ impl Tables {
         if self.exists(table).await? {
             return Ok(());
         }
-        if self.holds_files(table)? {
+        if self.holds_files(table).await? {
             // It lost its log, as this says: an empty one would hide what is there.
             self.open(table, None).await?;
         }

@@ -34,6 +34,25 @@ fn a_bucket_that_is_not_there_is_said_to_be_missing() {
     ran.says(&["`gs://bucket/x` is neither a folder nor `s3://BUCKET/PREFIX`", "hint:"]);
 }
 
+/// An empty table in its place would hide what there is.
+#[test]
+fn a_table_that_lost_its_log_is_not_made_anew() {
+    let bed = smallest();
+    bed.collect(&[]).exits(0);
+    for table in ["events", "sessions"] {
+        let log = bed.s3().path("lakes/one").join(table).join("_delta_log");
+        let away = log.with_file_name("_away");
+        std::fs::rename(&log, &away).unwrap();
+        let said = format!("cannot open table `{table}`");
+        bed.collect_anew(&[]).exits(1).says(&[&said, "restore the file from a backup"]);
+        command(&bed, &["query", "SELECT count(*) FROM events"]).exits(1).says(&[&said]);
+        assert!(bed.s3().objects(&format!("{table}/_delta_log")).is_empty());
+        std::fs::rename(&away, &log).unwrap();
+    }
+    bed.collect_anew(&[]).exits(0);
+    assert_truth(&bed);
+}
+
 #[test]
 fn a_store_that_is_away_is_said_to_be_unreachable() {
     let bed = smallest();

@@ -34,7 +34,7 @@ impl Snapshot {
         let tables = Tables::new(place);
         let is_there = tables.exists(Table::Sessions).await?
             // Without its log it can't be opened, which says more than that it is not there.
-            || tables.holds_files(Table::Sessions)?;
+            || tables.holds_files(Table::Sessions).await?;
         if !is_there {
             return Err(LakeError::Missing { path: place.to_path() });
         }
