@@ -101,8 +101,16 @@ fn canned_queries_are_run_with_their_parameters() {
     let header = ran.text().lines().next().unwrap().to_owned();
     let whole = bed.query(&["error-codes", "--format", "csv", "-q"]).exits(0).text();
     assert_eq!(ran.text(), format!("{header}\r\n{whole}a\r\n1\r\n"));
-    let wrong = run_file(&bed, "\\run error-codes form=7d\n", &["--lake", "lake"]);
-    wrong.exits(2).says(&["takes no parameter `form`", "did you mean `from`?"]);
+    for mark in ["", "\\run "] {
+        let wrong = format!("{mark}error-codes form=7d\n");
+        let wrong = run_file(&bed, &wrong, &["--lake", "lake"]).exits(2);
+        wrong.says(&["takes no parameter `form`", "did you mean `from`?"]);
+    }
+    // A name has its line, as a command has, with what would be a comment in SQL.
+    let script = "select 1 as a; -- one\nerror-codes --to 2026-01-01 --from 2025-01-01\nselect 2 as b;\nerror-codes";
+    let ran = run_file(&bed, script, &["--lake", "lake", "-q"]).exits(0);
+    assert_eq!(ran.text(), format!("a\r\n1\r\n{header}\r\nb\r\n2\r\n{whole}"));
+    run_file(&bed, "error-code from=7d\n", &["--lake", "lake"]).exits(1).says(&["error-code from"]);
 }
 
 #[test]

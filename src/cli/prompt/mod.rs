@@ -51,7 +51,7 @@ pub(crate) async fn run(mut session: Session<'_>) -> Result<Exit, Failure> {
         // Blocking lifts the limit that makes a task give way now and then; the next turn has it again.
         tokio::task::yield_now().await;
         tokio::select! {
-            flow = answer(&mut session, &vocabulary, &mut editor, &line) => match flow {
+            flow = answer(&mut session, &mut editor, &line) => match flow {
                 Ok(Flow::Goes) => {}
                 Ok(Flow::Ends) => break,
                 // Whoever looked at the result has seen enough of it.
@@ -70,7 +70,6 @@ pub(crate) async fn run(mut session: Session<'_>) -> Result<Exit, Failure> {
 
 async fn answer(
     session: &mut Session<'_>,
-    vocabulary: &Vocabulary,
     editor: &mut Editor,
     line: &str,
 ) -> Result<Flow, Failure> {
@@ -79,10 +78,7 @@ async fn answer(
         editor.keep(&line[..at]);
         return session.obey(Command::parse(line[at..].trim())?).await;
     }
-    match Command::parse_bare(line, |name| vocabulary.is_query(name)) {
-        Some(command) => session.obey(command?).await,
-        None => session.run_text(line).await,
-    }
+    session.run_text(line).await
 }
 
 /// Whether what was typed can be answered as it stands.

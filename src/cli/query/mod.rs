@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ivsight::clock::{Clock, SystemClock};
-use ivsight::query::{Arguments, Engine, LakeSource, Library, Options, Piece, pieces};
+use ivsight::query::{Arguments, Engine, LakeSource, Library, Options};
 use ivsight::render;
 
 use self::session::Session;
@@ -84,7 +84,7 @@ async fn ask(session: &mut Session<'_>, question: Question, args: &Query) -> Res
                 .hint(Some("give the name of a canned query that has one"))
                 .usage());
         }
-        Question::Sql(text) if has_commands(&text) => {
+        Question::Sql(text) if session.has_commands(&text) => {
             session.run_text(&text).await?;
         }
         Question::Sql(text) => session.run_sql(&text).await?,
@@ -133,10 +133,6 @@ fn question(args: &Query) -> Result<Option<Question>, Failure> {
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-fn has_commands(text: &str) -> bool {
-    pieces(text).iter().any(|piece| matches!(piece, Piece::Command { .. }))
 }
 
 fn looks(args: &Query) -> Result<Looks, Failure> {

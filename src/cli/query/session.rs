@@ -48,6 +48,12 @@ enum Question<'a> {
     Told(Answer),
 }
 
+/// A part of a text.
+enum Step {
+    Run(Script),
+    Obey(Command),
+}
+
 /// Whether there is more to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -59,6 +65,14 @@ impl Session<'_> {
     /// Runs a text of statements, and commands if there are any. All of it is read before the first is run.
     pub(crate) async fn run_text(&mut self, text: &str) -> Result<Flow, Failure> {
         self.run_pieces(text).await
+    }
+
+    /// Whether a text holds commands, perhaps between statements.
+    pub(crate) fn has_commands(&self, text: &str) -> bool {
+        pieces(text).iter().any(|piece| match piece {
+            Piece::Command { .. } => true,
+            Piece::Statement { start, .. } => self.bare_command(text, *start).is_some(),
+        })
     }
 
     /// Runs the statements of a text, to which every argument of the command line belongs.
@@ -136,20 +150,7 @@ impl Session<'_> {
     }
 
     async fn run_pieces(&mut self, text: &str) -> Result<Flow, Failure> {
-        enum Step {
-            Run(Script),
-            Obey(Command),
-        }
-        let mut steps = Vec::new();
-        for piece in pieces(text) {
-            steps.push(match piece {
-                Piece::Command { text, .. } => Step::Obey(Command::parse(text)?),
-                Piece::Statement { text: sql, start, .. } => {
-                    Step::Run(Script::parse(&in_place(text, start, sql))?)
-                }
-            });
-        }
-        for step in steps {
+        for step in self.steps(text)? {
             match step {
                 Step::Obey(command) => {
                     if self.obey(command).await? == Flow::Ends {
@@ -164,6 +165,42 @@ impl Session<'_> {
             }
         }
         Ok(Flow::Goes)
+    }
+
+    fn steps(&self, text: &str) -> Result<Vec<Step>, Failure> {
+        let (mut steps, mut from) = (Vec::new(), 0);
+        'rest: loop {
+            for piece in pieces(&text[from..]) {
+                let (sql, start) = match piece {
+                    Piece::Command { text, .. } => {
+                        steps.push(Step::Obey(Command::parse(text)?));
+                        continue;
+                    }
+                    Piece::Statement { text, start, .. } => (text, from + start),
+                };
+                match Script::parse(&in_place(text, start, sql)) {
+                    Ok(script) => steps.push(Step::Run(script)),
+                    Err(error) => {
+                        let (command, end) = self.bare_command(text, start).ok_or(error)?;
+                        steps.push(Step::Obey(command?));
+                        from = end;
+                        continue 'rest;
+                    }
+                }
+            }
+            return Ok(steps);
+        }
+    }
+
+    /// What is no SQL may be a command without a mark, which has the rest of its line; with where that ends.
+    fn bare_command(
+        &self,
+        text: &str,
+        start: usize,
+    ) -> Option<(Result<Command, CommandError>, usize)> {
+        let line = text[start..].lines().next().unwrap_or_default();
+        let command = Command::parse_bare(line, |name| self.library.find(name).is_ok())?;
+        Some((command, start + line.len()))
     }
 
     fn set(&self, what: &str, is_on: bool) {

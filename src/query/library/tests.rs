@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::query::{Engine, MemorySource, Options};
+use crate::query::{Engine, MemorySource, Options, Script};
 
 fn engine(library: Library) -> Engine {
     Engine::new(Arc::new(MemorySource::default()), Arc::new(library), &Options::default()).unwrap()
@@ -32,6 +32,18 @@ async fn every_embedded_header_fits_its_statement() {
     let engine = engine(library.clone());
     for file in library.views().chain(library.queries()) {
         engine.check(file).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+/// Among statements a name alone runs its query, so it must be no statement itself.
+#[test]
+fn no_name_of_a_query_is_sql() {
+    for canned in Library::embedded().queries() {
+        let name = &canned.header().name;
+        for given in ["", " from=7d", " --from 7d"] {
+            let text = format!("{name}{given}");
+            assert!(Script::parse(&text).is_err(), "{text}");
+        }
     }
 }
 
