@@ -170,7 +170,7 @@ impl Command {
         (form.read)(form, Words(split(rest)?))
     }
 
-    /// What is an order without any mark, where nothing else is typed: the words of other prompts, and the name of a
+    /// What is an order without any mark, where a statement would begin: the words of other prompts, and the name of a
     /// canned query, which `is_query` knows.
     pub(crate) fn parse_bare(
         text: &str,

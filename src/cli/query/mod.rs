@@ -84,7 +84,7 @@ async fn ask(session: &mut Session<'_>, question: Question, args: &Query) -> Res
                 .hint(Some("give the name of a canned query that has one"))
                 .usage());
         }
-        Question::Sql(text) if session.has_commands(&text) => {
+        Question::Sql(text) if session.has_commands(&text)? => {
             session.run_text(&text).await?;
         }
         Question::Sql(text) => session.run_sql(&text).await?,

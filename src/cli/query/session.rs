@@ -64,15 +64,26 @@ pub(crate) enum Flow {
 impl Session<'_> {
     /// Runs a text of statements, and commands if there are any. All of it is read before the first is run.
     pub(crate) async fn run_text(&mut self, text: &str) -> Result<Flow, Failure> {
-        self.run_pieces(text).await
+        for step in self.steps(text)? {
+            match step {
+                Step::Obey(command) => {
+                    if self.obey(command).await? == Flow::Ends {
+                        return Ok(Flow::Ends);
+                    }
+                }
+                Step::Run(script) => {
+                    for statement in script.statements() {
+                        self.answer(Question::Statement(statement)).await?;
+                    }
+                }
+            }
+        }
+        Ok(Flow::Goes)
     }
 
     /// Whether a text holds commands, perhaps between statements.
-    pub(crate) fn has_commands(&self, text: &str) -> bool {
-        pieces(text).iter().any(|piece| match piece {
-            Piece::Command { .. } => true,
-            Piece::Statement { start, .. } => self.bare_command(text, *start).is_some(),
-        })
+    pub(crate) fn has_commands(&self, text: &str) -> Result<bool, Failure> {
+        Ok(self.steps(text)?.iter().any(|step| matches!(step, Step::Obey(_))))
     }
 
     /// Runs the statements of a text, to which every argument of the command line belongs.
@@ -149,58 +160,33 @@ impl Session<'_> {
         self.file.take().map_or(Ok(()), |(_, sink)| sink.finish())
     }
 
-    async fn run_pieces(&mut self, text: &str) -> Result<Flow, Failure> {
-        for step in self.steps(text)? {
-            match step {
-                Step::Obey(command) => {
-                    if self.obey(command).await? == Flow::Ends {
-                        return Ok(Flow::Ends);
-                    }
-                }
-                Step::Run(script) => {
-                    for statement in script.statements() {
-                        self.answer(Question::Statement(statement)).await?;
-                    }
-                }
-            }
-        }
-        Ok(Flow::Goes)
-    }
-
+    /// What a text asks for, in order. What is no SQL may be a command without a mark, which has the rest of its line.
     fn steps(&self, text: &str) -> Result<Vec<Step>, Failure> {
         let (mut steps, mut from) = (Vec::new(), 0);
         'rest: loop {
             for piece in pieces(&text[from..]) {
                 let (sql, start) = match piece {
+                    Piece::Statement { text, start, .. } => (text, from + start),
                     Piece::Command { text, .. } => {
                         steps.push(Step::Obey(Command::parse(text)?));
                         continue;
                     }
-                    Piece::Statement { text, start, .. } => (text, from + start),
                 };
                 match Script::parse(&in_place(text, start, sql)) {
                     Ok(script) => steps.push(Step::Run(script)),
                     Err(error) => {
-                        let (command, end) = self.bare_command(text, start).ok_or(error)?;
-                        steps.push(Step::Obey(command?));
-                        from = end;
+                        let line = text[start..].lines().next().unwrap_or_default();
+                        let bare =
+                            Command::parse_bare(line, |name| self.library.find(name).is_ok());
+                        steps.push(Step::Obey(bare.ok_or(error)??));
+                        // What is left of the line is no SQL: the words after it are counted anew.
+                        from = start + line.len();
                         continue 'rest;
                     }
                 }
             }
             return Ok(steps);
         }
-    }
-
-    /// What is no SQL may be a command without a mark, which has the rest of its line; with where that ends.
-    fn bare_command(
-        &self,
-        text: &str,
-        start: usize,
-    ) -> Option<(Result<Command, CommandError>, usize)> {
-        let line = text[start..].lines().next().unwrap_or_default();
-        let command = Command::parse_bare(line, |name| self.library.find(name).is_ok())?;
-        Some((command, start + line.len()))
     }
 
     fn set(&self, what: &str, is_on: bool) {
@@ -230,7 +216,7 @@ impl Session<'_> {
             return Err(Failure::new(format!("`{}` includes itself", path.display())));
         }
         self.including.push(place);
-        let ran = self.run_pieces(&text).await;
+        let ran = self.run_text(&text).await;
         self.including.pop();
         ran.map_err(|failure| failure.within(format!("cannot run `{}`", path.display())))
     }
