@@ -74,17 +74,9 @@ impl Tables {
     /// Whether the table has been made: its log holds a commit.
     ///
     /// # Errors
-    /// Where the bucket can't be listed.
+    /// Where the folder or the bucket can't be read.
     pub async fn exists(&self, table: Table) -> Result<bool, LakeError> {
-        let log = format!("{}/{LOG}", table.name());
-        let names = match &self.place {
-            Place::Folder(lake) => {
-                let Ok(entries) = std::fs::read_dir(lake.join(log)) else { return Ok(false) };
-                let names = entries.flatten().map(|entry| entry.file_name());
-                names.map(|name| name.to_string_lossy().into_owned()).collect()
-            }
-            Place::Bucket(bucket) => bucket.names(&bucket.path(&log)).await?.0,
-        };
+        let names = self.names(&format!("{}/{LOG}", table.name())).await?;
         Ok(names.iter().any(|name| {
             let extension = name.rsplit('.').next();
             name.starts_with(|c: char| c.is_ascii_digit())
@@ -92,26 +84,30 @@ impl Tables {
         }))
     }
 
-    /// Whether there is more of the table than a log, which may have been begun and not be whole.
+    /// Whether there is more of the table than a log, which may have been begun and not be whole: a folder of one of its
+    /// partitions, which all have.
     ///
     /// # Errors
     /// Where the folder or the bucket can't be read.
     pub async fn holds_files(&self, table: Table) -> Result<bool, LakeError> {
-        let lake = match &self.place {
-            Place::Folder(lake) => lake,
+        Ok(self.names(table.name()).await?.iter().any(|name| name.contains('=')))
+    }
+
+    /// What lies directly in a folder of the lake; nothing where there is none.
+    async fn names(&self, folder: &str) -> Result<Vec<String>, LakeError> {
+        let path = match &self.place {
+            Place::Folder(lake) => lake.join(folder),
             Place::Bucket(bucket) => {
-                let (objects, folders) = bucket.names(&bucket.path(table.name())).await?;
-                // Consoles keep a folder by an object of no bytes.
-                let is_data = objects.iter().any(|name| name.ends_with(".parquet"));
-                return Ok(is_data || folders.iter().any(|name| name != LOG));
+                let (objects, folders) = bucket.names(&bucket.path(folder)).await?;
+                return Ok([objects, folders].concat());
             }
         };
-        let path = lake.join(table.name());
         match std::fs::read_dir(&path) {
-            Ok(mut entries) => {
-                Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() != LOG)))
+            Ok(entries) => {
+                let names = entries.flatten().map(|entry| entry.file_name());
+                Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(LakeError::Io { action: "read", path, source }),
         }
     }
