@@ -635,6 +635,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_join_whose_rows_are_counted_on_to_come_in_order_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = values([(Some(1), Some(1)), (Some(1), Some(1))].into_iter());
+        let context = context(&rows, &rows, folder.path().to_str()).await;
+        for table in ["rows", "sessions"] {
+            let ordered = format!(
+                "CREATE EXTERNAL TABLE ordered_{table} \
+                 (date DATE, stage_arn VARCHAR, session_id VARCHAR, {table}_no BIGINT) \
+                 STORED AS PARQUET WITH ORDER ({table}_no) LOCATION '{}/{table}.parquet'",
+                folder.path().display()
+            );
+            context.sql(&ordered).await.unwrap().collect().await.unwrap();
+        }
+        for (prefix, is_by_runs) in [("", true), ("ordered_", false)] {
+            let joined = JOINED
+                .replace("rows r", &format!("{prefix}rows r"))
+                .replace("sessions s", &format!("{prefix}sessions s"));
+            let (own, theirs, shown) =
+                both(&context, &format!("SELECT rows_no, sessions_no {joined}")).await;
+            assert_eq!(shown.contains("RunJoinExec"), is_by_runs, "{shown}");
+            assert_eq!(own, theirs);
+        }
+    }
+
+    #[tokio::test]
     async fn a_join_that_tells_which_files_to_leave_out_stays() {
         let folder = tempfile::tempdir().unwrap();
         let rows = values([(Some(1), Some(1)), (Some(1), Some(2))].into_iter());
