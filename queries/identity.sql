@@ -51,7 +51,7 @@ moments AS (
   CROSS JOIN on_stages
   WHERE CASE signal WHEN 'shared' THEN depth >= 2 ELSE depth = 0 OR (depth = 1 AND step = 1) END
 ),
--- And on how many stages at once, likewise.
+-- And on how many stages at once, likewise. What is shared comes along, so that the stays are read once.
 depths AS (
   SELECT signal, person, place, at, CASE signal WHEN 'shared' THEN depth ELSE sum(step) OVER own END AS depth,
     CASE signal WHEN 'shared' THEN until_at ELSE lead(at) OVER own END AS until_at
@@ -75,7 +75,8 @@ overlaps AS (
   FROM numbered
   GROUP BY signal, person, place, island
 ),
--- By the days that both have, so that not each of a person's stays meets each overlap; told on the first of these.
+-- By the days that both have, so that not each of a person's stays meets each overlap; a pair is taken on the
+-- first of these.
 overlap_days AS (
   SELECT *, unnest(buckets(from_at, to_at, '1d', 'UTC')) AS day FROM overlaps
 ),
@@ -91,13 +92,13 @@ involved AS (
     AND greatest(i.clip_start, o.from_at) >= o.day['start']
 ),
 counted AS (
-  SELECT *, lag(from_at) OVER (PARTITION BY signal, person, place, island ORDER BY from_at) IS NULL AS first_told
+  SELECT *, lag(from_at) OVER (PARTITION BY signal, person, place, island ORDER BY from_at) IS NULL AS is_first
   FROM involved
 ),
 overlapping AS (
-  SELECT signal, person, count(*) FILTER (WHERE first_told) AS times_n,
+  SELECT signal, person, count(*) FILTER (WHERE is_first) AS times_n,
     count(DISTINCT stage_arn || ' ' || session_id || ' ' || participant_id) AS participants_n,
-    sum(overlap_s) FILTER (WHERE first_told) AS overlap_s, count(DISTINCT stage_arn) AS stages_n,
+    sum(overlap_s) FILTER (WHERE is_first) AS overlap_s, count(DISTINCT stage_arn) AS stages_n,
     first_value(concat_ws(' ', CAST(from_at AS VARCHAR), stage_arn, session_id, participant_id)
       ORDER BY overlap_s DESC, from_at, stage_arn, session_id, participant_id) AS evidence
   FROM counted
