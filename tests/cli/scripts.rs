@@ -110,7 +110,10 @@ fn canned_queries_are_run_with_their_parameters() {
     let script = "select 1 as a; -- one\nerror-codes --to 2026-01-01 --from 2025-01-01\nselect 2 as b;\nerror-codes";
     let ran = run_file(&bed, script, &["--lake", "lake", "-q"]).exits(0);
     assert_eq!(ran.text(), format!("a\r\n1\r\n{header}\r\nb\r\n2\r\n{whole}"));
-    run_file(&bed, "error-code from=7d\n", &["--lake", "lake"]).exits(1).says(&["error-code from"]);
+    // What is neither a name nor SQL, and a word that leaves a prompt, are mistakes.
+    for wrong in ["error-code from=7d", "quit"] {
+        run_file(&bed, wrong, &["--lake", "lake"]).exits(1).says(&["cannot read the SQL", wrong]);
+    }
 }
 
 #[test]

@@ -170,21 +170,24 @@ impl Command {
         (form.read)(form, Words(split(rest)?))
     }
 
-    /// What is an order without any mark, where a statement would begin: the words of other prompts, and the name of a
-    /// canned query, which `is_query` knows.
-    pub(crate) fn parse_bare(
+    /// The words of other prompts, which need no mark where somebody types.
+    pub(crate) fn parse_word(text: &str) -> Option<Self> {
+        match text.trim().trim_end_matches(';').trim_end() {
+            "quit" | "exit" => Some(Self::Quit),
+            "help" | "?" => Some(Self::Help),
+            _ => None,
+        }
+    }
+
+    /// What runs a canned query without a mark: a line, where a statement would begin, that begins with its name, which
+    /// `is_query` knows.
+    pub(crate) fn parse_named(
         text: &str,
         is_query: impl Fn(&str) -> bool,
     ) -> Option<Result<Self, CommandError>> {
-        let text = text.trim();
-        let bare = text.trim_end_matches(';').trim_end();
-        match bare {
-            "quit" | "exit" => return Some(Ok(Self::Quit)),
-            "help" | "?" => return Some(Ok(Self::Help)),
-            _ => {}
-        }
-        let name = bare.split_whitespace().next()?;
-        (is_query(name) && !bare.contains('\n')).then(|| Self::parse(&format!("\\run {bare}")))
+        let line = text.trim().trim_end_matches(';').trim_end();
+        let name = line.split_whitespace().next()?;
+        (is_query(name) && !line.contains('\n')).then(|| Self::parse(&format!("\\run {line}")))
     }
 }
 
@@ -337,10 +340,11 @@ mod tests {
         ] {
             assert_eq!(Command::parse(line).as_ref(), Ok(&wanted), "{line}");
         }
-        let bare = Command::parse_bare("slo from=7d;", |name| name == "slo");
-        assert_eq!(bare, Some(Ok(run("slo", &[("from", "7d")]))));
-        assert_eq!(Command::parse_bare("select 1", |name| name == "slo"), None);
-        assert_eq!(Command::parse_bare("quit;", |_| false), Some(Ok(Command::Quit)));
+        let named = Command::parse_named("slo from=7d;", |name| name == "slo");
+        assert_eq!(named, Some(Ok(run("slo", &[("from", "7d")]))));
+        assert_eq!(Command::parse_named("select 1", |name| name == "slo"), None);
+        assert_eq!(Command::parse_word("quit;"), Some(Command::Quit));
+        assert_eq!(Command::parse_word("quit 1"), None);
     }
 
     #[test]
@@ -367,7 +371,7 @@ mod tests {
         #[test]
         fn reading_never_panics(line in "[\\\\.]?\\PC{0,30}") {
             let _ = Command::parse(&line);
-            let _ = Command::parse_bare(&line, |name| name.len() > 3);
+            let _ = Command::parse_named(&line, |name| name.len() > 3);
         }
 
         #[test]

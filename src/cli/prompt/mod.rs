@@ -78,14 +78,18 @@ async fn answer(
         editor.keep(&line[..at]);
         return session.obey(Command::parse(line[at..].trim())?).await;
     }
-    session.run_text(line).await
+    match Command::parse_word(line) {
+        Some(command) => session.obey(command).await,
+        None => session.run_text(line).await,
+    }
 }
 
 /// Whether what was typed can be answered as it stands.
 fn is_complete(text: &str, vocabulary: &Vocabulary) -> bool {
     is_whole(text)
         || command_amid(text).is_some()
-        || Command::parse_bare(text, |name| vocabulary.is_query(name)).is_some()
+        || Command::parse_word(text).is_some()
+        || Command::parse_named(text, |name| vocabulary.is_query(name)).is_some()
 }
 
 /// Why an answer is not waited for any longer.

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ivsight::clock::{Clock, SystemClock};
-use ivsight::query::{Arguments, Engine, LakeSource, Library, Options};
+use ivsight::query::{Arguments, Engine, LakeSource, Library, Options, Piece, pieces};
 use ivsight::render;
 
 use self::session::Session;
@@ -79,15 +79,18 @@ async fn ask(session: &mut Session<'_>, question: Question, args: &Query) -> Res
             let is_bad = session.run_canned(&name, arguments, args.check).await?;
             return Ok(if is_bad { Exit::Incomplete } else { Exit::Done });
         }
-        Question::Sql(_) if args.check => {
+        Question::Sql(_) | Question::Script(_) if args.check => {
             return Err(Failure::new("SQL has no verdict to check")
                 .hint(Some("give the name of a canned query that has one"))
                 .usage());
         }
-        Question::Sql(text) if session.has_commands(&text)? => {
+        Question::Sql(text) if has_marks(&text) => {
             session.run_text(&text).await?;
         }
-        Question::Sql(text) => session.run_sql(&text).await?,
+        Question::Script(text) if session.has_commands(&text)? => {
+            session.run_text(&text).await?;
+        }
+        Question::Sql(text) | Question::Script(text) => session.run_sql(&text).await?,
     }
     Ok(Exit::Done)
 }
@@ -103,7 +106,10 @@ pub(super) fn library(folder: Option<&Path>) -> Result<Library, Failure> {
 
 enum Question {
     Canned(String),
+    /// The argument, which is SQL if it is no name.
     Sql(String),
+    /// A file or stdin, in which names of canned queries may stand as well.
+    Script(String),
 }
 
 /// What is asked; `None` where somebody sits at a terminal and asks in turn.
@@ -116,7 +122,7 @@ fn question(args: &Query) -> Result<Option<Question>, Failure> {
         }));
     }
     if let Some(path) = &args.file {
-        return session::read(path).map(|text| Some(Question::Sql(text)));
+        return session::read(path).map(|text| Some(Question::Script(text)));
     }
     if std::io::stdin().is_terminal() {
         return Ok(None);
@@ -126,13 +132,18 @@ fn question(args: &Query) -> Result<Option<Question>, Failure> {
         .lock()
         .read_to_string(&mut text)
         .map_err(|error| Failure::new("cannot read SQL from stdin").because(error))?;
-    Ok(Some(Question::Sql(text)))
+    Ok(Some(Question::Script(text)))
 }
 
 /// A single word of this shape is the name of a canned query; anything else is SQL.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// Whether a text holds commands that are marked as such.
+fn has_marks(text: &str) -> bool {
+    pieces(text).iter().any(|piece| matches!(piece, Piece::Command { .. }))
 }
 
 fn looks(args: &Query) -> Result<Looks, Failure> {

@@ -81,7 +81,7 @@ impl Session<'_> {
         Ok(Flow::Goes)
     }
 
-    /// Whether a text holds commands, perhaps between statements.
+    /// Whether a text holds commands or names of canned queries, perhaps between statements.
     pub(crate) fn has_commands(&self, text: &str) -> Result<bool, Failure> {
         Ok(self.steps(text)?.iter().any(|step| matches!(step, Step::Obey(_))))
     }
@@ -160,7 +160,7 @@ impl Session<'_> {
         self.file.take().map_or(Ok(()), |(_, sink)| sink.finish())
     }
 
-    /// What a text asks for, in order. What is no SQL may be a command without a mark, which has the rest of its line.
+    /// What a text asks for, in order. What is no SQL may be the name of a canned query, which has the rest of its line.
     fn steps(&self, text: &str) -> Result<Vec<Step>, Failure> {
         let (mut steps, mut from) = (Vec::new(), 0);
         'rest: loop {
@@ -176,9 +176,9 @@ impl Session<'_> {
                     Ok(script) => steps.push(Step::Run(script)),
                     Err(error) => {
                         let line = text[start..].lines().next().unwrap_or_default();
-                        let bare =
-                            Command::parse_bare(line, |name| self.library.find(name).is_ok());
-                        steps.push(Step::Obey(bare.ok_or(error)??));
+                        let named =
+                            Command::parse_named(line, |name| self.library.find(name).is_ok());
+                        steps.push(Step::Obey(named.ok_or(error)??));
                         // What is left of the line is no SQL: the words after it are counted anew.
                         from = start + line.len();
                         continue 'rest;
